@@ -1,0 +1,41 @@
+"""API keys that this web process has seen lately, so that a signed request need not ask the database each time.
+
+A revoked key is forgotten at once by a notice (trading/gateway/notices.py), and after `_KEEP_S` should the notice be lost.
+"""
+
+import time
+
+from channels.db import database_sync_to_async
+
+from accounts.authentication import Credential, credential_load
+
+_KEEP_S = 30.0
+_SIZE_MAX = 100_000
+
+
+class Credentials:
+    """A bounded cache of credentials. Unknown keys are not kept: anybody can make those up."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, Credential]] = {}
+
+    async def find(self, key: str) -> Credential | None:
+        """Return the credential of a key, or None if there is none that is valid."""
+        known = self._known.get(key)
+        now = time.monotonic()
+        if known is not None and now - known[0] < _KEEP_S:
+            return known[1]
+        credential = await database_sync_to_async(credential_load, thread_sensitive=False)(key)
+        self.forget(key)
+        if credential is not None:
+            if len(self._known) >= _SIZE_MAX:
+                self._known.clear()
+            self._known[key] = (now, credential)
+        return credential
+
+    def forget(self, key: str) -> None:
+        """Forget a key that was revoked."""
+        self._known.pop(key, None)
+
+
+credentials = Credentials()

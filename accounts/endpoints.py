@@ -1,0 +1,104 @@
+"""JSON endpoints: from an HTTP request to an operation and back, the same for every API route.
+
+An operation is `async def operation(caller, params)`; REST and the websocket API share operations. `caller` is None for
+public ones.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts import authentication
+from accounts.authentication import Caller
+from accounts.credentials import credentials
+from accounts.throttle import throttle
+from mex.errors import MexError, NotAuthorized, ParameterInvalid
+from mex.params import Params
+
+log = logging.getLogger(__name__)
+Operation: TypeAlias = Callable[[Caller | None, Params], Awaitable[object]]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """An operation and what it asks of its caller. `weight` counts against the request budget."""
+
+    operation: Operation
+    signed: bool = False
+    trade: bool = False
+    withdraw: bool = False
+    weight: int = 1
+    order: bool = False
+    """Whether it counts against the order budget."""
+
+
+def permit(endpoint: Endpoint, caller: Caller) -> None:
+    """Raise NotAuthorized unless the caller may do this."""
+    if (endpoint.trade and not caller.can_trade) or (endpoint.withdraw and not caller.can_withdraw):
+        raise NotAuthorized()
+
+
+def public(operation: Operation, **options: int) -> Endpoint:
+    """Return the endpoint of an operation that anybody may call."""
+    return Endpoint(operation, **options)
+
+
+def route(url: str, **methods: Endpoint) -> URLPattern:
+    """Return the URL pattern of an endpoint for each HTTP method, named in capitals."""
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        endpoint = methods.get(request.method or "")
+        if endpoint is None:
+            return json_error(MexError(-1000, f"Request method '{request.method}' is not supported.", status=405))
+        return await answer(request, endpoint)
+
+    return path(url, csrf_exempt(view))
+
+
+async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+    """Run an endpoint for an HTTP request; every outcome is JSON."""
+    address = request.META.get("REMOTE_ADDR", "")
+    headers: Mapping[str, str] = {}
+    try:
+        weight = throttle.request(address, endpoint.weight)
+        headers = {"X-MBX-USED-WEIGHT-1M": str(weight)}
+        query, body = _raw_texts(request)
+        params = Params(dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(query, keep_blank_values=True)))
+        caller = await _authenticate(request, params, query, body) if endpoint.signed else None
+        if caller is not None:
+            permit(endpoint, caller)
+            if endpoint.order:
+                headers = {**headers, **throttle.order(caller.account)}
+        result = await endpoint.operation(caller, params)
+    except MexError as error:
+        return json_error(error, headers)
+    return HttpResponse(msgspec.json.encode(result), content_type="application/json", headers=dict(headers))
+
+
+def json_error(error: MexError, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return the one JSON shape of an error."""
+    body = msgspec.json.encode({"code": error.code, "msg": error.message})
+    response = HttpResponse(body, content_type="application/json", status=error.status, headers=dict(headers or {}))
+    if error.status == 429:
+        response["Retry-After"] = str(throttle.retry_after_s())
+    return response
+
+
+def _raw_texts(request: HttpRequest) -> tuple[str, str]:
+    # The body is urlencoded whatever the Content-Type says: clients send it under application/json too (docs/api.md).
+    try:
+        return request.META.get("QUERY_STRING", ""), request.body.decode()
+    except UnicodeDecodeError:
+        raise ParameterInvalid("body") from None
+
+
+async def _authenticate(request: HttpRequest, params: Params, query: str, body: str) -> Caller:
+    key = request.headers.get("X-MBX-APIKEY", "")
+    authentication.check_key_form(key)
+    credential = await credentials.find(key)
+    return authentication.authenticate(credential, params, authentication.http_texts(query, body))

@@ -1,0 +1,52 @@
+"""Every write about who someone is."""
+
+import secrets as random_source
+import string
+
+from django.contrib.auth.password_validation import validate_password
+from django.utils import timezone
+
+from accounts import secrets
+from accounts.models import ApiKey, User
+from trading.gateway import notices
+
+KEY_CHARS = 64
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def account_register(*, email: str, password: str, verified: bool = False) -> User:
+    """Create a user. Raises django's ValidationError, by field, for a bad or taken e-mail or a weak password."""
+    user = User(email=email.strip().lower(), email_verified_at=timezone.now() if verified else None)
+    user.set_password(password)
+    user.full_clean()
+    validate_password(password, user)
+    user.save(force_insert=True)
+    return user
+
+
+def api_key_create(*, user: User, label: str, can_trade: bool, can_withdraw: bool) -> tuple[ApiKey, str]:
+    """Create a key and return it with its secret, which is not shown again."""
+    secret = _random_text()
+    key = ApiKey(
+        user=user,
+        label=label,
+        key=_random_text(),
+        secret_encrypted=secrets.encrypt(secret),
+        can_trade=can_trade,
+        can_withdraw=can_withdraw,
+    )
+    key.full_clean(exclude=["secret_encrypted"])
+    key.save(force_insert=True)
+    return key, secret
+
+
+def api_key_revoke(*, key: ApiKey) -> None:
+    """End a key for ever, in every web process at once. A second time changes nothing."""
+    if key.revoked_at is None:
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+        notices.key_revoked(key.key)
+
+
+def _random_text() -> str:
+    return "".join(random_source.choice(_ALPHABET) for _ in range(KEY_CHARS))

@@ -1,0 +1,64 @@
+"""Budgets: request weight per address and minute, orders per account and ten seconds and day.
+
+Counted in fixed windows in each web process; with several processes an account has the budget of each.
+Source: docs/api.md, "Rate limits".
+"""
+
+import time
+from collections.abc import Mapping
+
+from django.conf import settings
+
+from mex.errors import TooManyOrders, TooManyRequests
+
+
+class Window:
+    """Counts by name within a window of fixed length; all counts end together with the window."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self._number = -1
+        self._counts: dict[str | int, int] = {}
+
+    def add(self, name: str | int, count: int) -> int:
+        """Return the count of a name in this window, with `count` added."""
+        number = int(time.time()) // self.seconds
+        if number != self._number:
+            self._number, self._counts = number, {}
+        total = self._counts[name] = self._counts.get(name, 0) + count
+        return total
+
+    def rest_s(self) -> int:
+        """Return the seconds until the window ends."""
+        return self.seconds - int(time.time()) % self.seconds
+
+
+class Throttle:
+    """The budgets of one web process."""
+
+    def __init__(self) -> None:
+        self._weight = Window(60)
+        self._orders_10s = Window(10)
+        self._orders_day = Window(86_400)
+
+    def request(self, address: str, weight: int) -> int:
+        """Count a request and return the weight used in this minute. Raises TooManyRequests."""
+        used = self._weight.add(address, weight)
+        if used > settings.WEIGHT_PER_MINUTE:
+            raise TooManyRequests(settings.WEIGHT_PER_MINUTE)
+        return used
+
+    def order(self, account: int) -> Mapping[str, str]:
+        """Count an order and return the headers that say how many there were. Raises TooManyOrders."""
+        in_10s = self._orders_10s.add(account, 1)
+        in_day = self._orders_day.add(account, 1)
+        if in_10s > settings.ORDERS_PER_10S or in_day > settings.ORDERS_PER_DAY:
+            raise TooManyOrders(settings.ORDERS_PER_10S)
+        return {"X-MBX-ORDER-COUNT-10S": str(in_10s), "X-MBX-ORDER-COUNT-1D": str(in_day)}
+
+    def retry_after_s(self) -> int:
+        """Return the seconds after which a refused request may work."""
+        return self._weight.rest_s()
+
+
+throttle = Throttle()

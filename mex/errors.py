@@ -1,0 +1,200 @@
+"""What a client may be told when a request is refused.  [pure]
+
+Codes and texts are those of the Binance Spot API, because existing clients match them (docs/errors.md).
+"""
+
+
+class MexError(Exception):
+    """A refusal that a client is told: a stable code, a text, and the HTTP status that goes with it."""
+
+    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class NotAuthorized(MexError):
+    """Raised when a key is unknown, revoked, or lacks the permission."""
+
+    def __init__(self) -> None:
+        super().__init__(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+
+
+class KeyMalformed(MexError):
+    """Raised when the key header or parameter is missing or has the wrong form."""
+
+    def __init__(self) -> None:
+        super().__init__(-2014, "API-key format invalid.", status=401)
+
+
+class SignatureInvalid(MexError):
+    """Raised when a signature does not match the request."""
+
+    def __init__(self) -> None:
+        super().__init__(-1022, "Signature for this request is not valid.")
+
+
+class TimestampTooOld(MexError):
+    """Raised when a signed request is older than its recvWindow."""
+
+    def __init__(self) -> None:
+        super().__init__(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+class TimestampAhead(MexError):
+    """Raised when a signed request comes from the future."""
+
+    def __init__(self) -> None:
+        super().__init__(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+
+
+class ParameterMissing(MexError):
+    """Raised when a mandatory parameter is absent, empty or malformed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+class ParameterIllegal(MexError):
+    """Raised when a parameter holds characters that it must not."""
+
+    def __init__(self, name: str, legal: str) -> None:
+        super().__init__(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
+
+
+class ParameterNotRequired(MexError):
+    """Raised when a parameter was sent that makes no sense here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1106, f"Parameter '{name}' sent when not required.")
+
+
+class ParameterInvalid(MexError):
+    """Raised when a parameter is well-formed but not an allowed value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
+class PrecisionExceeded(MexError):
+    """Raised when a number has more than eight decimals."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(-1111, f"Parameter '{name}' has too much precision.")
+
+
+class SymbolInvalid(MexError):
+    """Raised when a market does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(-1121, "Invalid symbol.")
+
+
+class OrderNotFound(MexError):
+    """Raised when a queried order does not exist or is someone else's."""
+
+    def __init__(self) -> None:
+        super().__init__(-2013, "Order does not exist.")
+
+
+class AnswerUnknown(MexError):
+    """Raised when the engine did not answer in time: the command may or may not take effect."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            -1007,
+            "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+            status=504,
+        )
+
+
+class EngineBusy(MexError):
+    """Raised when the engine is behind; nothing was sent, the same request may work later."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", status=503
+        )
+
+
+class TooManyRequests(MexError):
+    """Raised when an address or account exceeds its request weight."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            -1003, f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE.", status=429
+        )
+
+
+class TooManyOrders(MexError):
+    """Raised when an account places more orders than it may in ten seconds."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(-1015, f"Too many new orders; current limit is {limit} orders per 10 SECOND.", status=429)
+
+
+class Unsupported(MexError):
+    """Raised for an operation that exists in the API but not here."""
+
+    def __init__(self) -> None:
+        super().__init__(-1020, "This operation is not supported.")
+
+
+# --- wallets -------------------------------------------------------------------------------------
+
+
+class AssetUnknown(MexError):
+    """Raised when an asset does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(-4018, "We don't have this asset.")
+
+
+class WithdrawalsClosed(MexError):
+    """Raised when an asset cannot be withdrawn at the moment."""
+
+    def __init__(self) -> None:
+        super().__init__(-4019, "Current asset is not open for withdrawal.")
+
+
+class WithdrawalStep(MexError):
+    """Raised when a withdrawal is not a multiple of what the chain can carry."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(-4021, f"Asset withdrawal must be an A multiple of {step}.")
+
+
+class WithdrawalTooSmall(MexError):
+    """Raised when a withdrawal is below the asset's minimum."""
+
+    def __init__(self, minimum: str) -> None:
+        super().__init__(-4022, f"Not less than the minimum pick-up quantity {minimum}.")
+
+
+class WithdrawalFundsMissing(MexError):
+    """Raised when an account has less available than it wants to withdraw."""
+
+    def __init__(self) -> None:
+        super().__init__(-4026, "You have insufficient balance.")
+
+
+class AddressIllegal(MexError):
+    """Raised when an address is mistyped or of another network."""
+
+    def __init__(self) -> None:
+        super().__init__(-4033, "Illegal address.")
+
+
+class AddressNotReady(MexError):
+    """Raised when no deposit address is ready yet; the same request works a little later."""
+
+    def __init__(self) -> None:
+        super().__init__(-4012, "No deposit address is ready yet. Please try again in a few seconds.", status=503)
+
+
+class TimeRangeTooWide(MexError):
+    """Raised when a wallet history of more than 90 days is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(-4047, "Time interval must be within 0-90 days")

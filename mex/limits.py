@@ -1,0 +1,67 @@
+"""Every limit and time-out, with its unit and its reason.  [pure]"""
+
+# --- frames and requests -------------------------------------------------------------------------
+FRAME_BYTES_MAX = 16 * 1024
+"""A websocket request is under 1 kB; more is a mistake or an attack."""
+
+IN_FLIGHT_PER_CONNECTION_MAX = 1_000
+"""Commands of one connection that wait for the engine; above it new ones are refused, retryable."""
+
+SEND_BUFFER_BYTES_MAX = 4 * 1024 * 1024
+"""What one slow websocket reader may leave unread before it is closed with a reason."""
+
+SUBSCRIPTIONS_PER_CONNECTION_MAX = 1_024
+"""Streams on one connection. Source: docs/api.md."""
+
+REPLY_TIMEOUT_S = 10.0
+"""How long a request waits for the engine before it is told "execution status unknown" (-1007)."""
+
+RECV_WINDOW_MS_DEFAULT = 5_000
+RECV_WINDOW_MS_MAX = 60_000
+CLOCK_AHEAD_MS_MAX = 1_000
+"""Signed requests: timestamp < now + ahead, and now - timestamp <= recvWindow. Source: docs/api.md."""
+
+PAGE_ROWS_DEFAULT = 500
+PAGE_ROWS_MAX = 1_000
+DEPTH_LEVELS_DEFAULT = 100
+DEPTH_LEVELS_MAX = 5_000
+
+# --- the pipes -----------------------------------------------------------------------------------
+COMMAND_STREAM_ENTRIES_MAX = 20_000
+"""Length of the command stream at which the gateway refuses new orders (cancels still pass)."""
+
+EVENT_STREAM_ENTRIES_MAX = 10_000
+"""Batches kept for readers that lag; one that fell further behind takes a snapshot."""
+
+BATCH_COMMANDS_MAX = 1_000
+"""Commands in one commit: above it throughput gains little and latency suffers."""
+
+BATCH_ENTRIES_MAX = 200
+"""Stream entries read at once; each holds the commands of one event-loop turn of one process."""
+
+ENTRY_COMMANDS_MAX = 250
+"""Commands a gateway packs in one stream entry, so that a batch stays near BATCH_COMMANDS_MAX."""
+
+# --- the engine's lease --------------------------------------------------------------------------
+LEASE_MS = 3_000
+"""A leader that has not renewed for so long may be replaced. Fencing does not depend on it: every commit checks the epoch."""
+
+LEASE_RENEW_MS = 1_000
+
+# --- orders --------------------------------------------------------------------------------------
+CLIENT_ORDER_ID_CHARS_MAX = 36
+OPEN_ORDERS_PER_ACCOUNT_MAX = 1_000_000
+"""A bound on one account's resting orders over all markets, so that none can exhaust the engine's memory."""
+
+# --- wallets -------------------------------------------------------------------------------------
+RPC_TIMEOUT_S = 10.0
+"""A node that does not answer for so long counts as unavailable; the next tick asks again."""
+
+ADDRESS_POOL_SIZE = 100
+"""Unassigned deposit addresses kept ready for each asset, so that pages never wait for a node."""
+
+SCAN_BLOCKS_MAX = 200
+"""Blocks one scan looks at before it stores its cursor; the next tick goes on from there."""
+
+assert LEASE_RENEW_MS * 2 < LEASE_MS
+assert BATCH_ENTRIES_MAX <= COMMAND_STREAM_ENTRIES_MAX

@@ -1,0 +1,39 @@
+"""Small news from any process to all web processes. Losing one is harmless: pages and caches look again by themselves."""
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+import redis
+
+from trading.gateway import pipes
+
+log = logging.getLogger(__name__)
+_LENGTH_MAX = 10_000
+
+
+class Notice(msgspec.Struct, frozen=True, array_like=True):
+    """`account` has news `event` for its owner's browser, or the API key `revoked_key` is no longer valid."""
+
+    account: int = 0
+    event: Mapping[str, object] | None = None
+    revoked_key: str = ""
+
+
+def account_news(account: int, event: Mapping[str, object]) -> None:
+    """Tell the browsers of an account something; `event["e"]` names it (docs/api.md, "Browser events")."""
+    _publish(Notice(account=account, event=event))
+
+
+def key_revoked(key: str) -> None:
+    """Tell web processes to forget a key that they may have cached."""
+    _publish(Notice(revoked_key=key))
+
+
+def _publish(notice: Notice) -> None:
+    try:
+        pipes.connection().xadd(
+            pipes.NOTICES_KEY, {pipes.FIELD: msgspec.msgpack.encode(notice)}, maxlen=_LENGTH_MAX, approximate=True
+        )
+    except redis.RedisError as error:
+        log.warning("a notice was lost, readers will find out by themselves: %s", error)
