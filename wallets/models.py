@@ -132,6 +132,11 @@ class ChainCursor(models.Model):
     chain = models.CharField(max_length=10, choices=Chain, primary_key=True)
     height = models.BigIntegerField()
     block_hash = models.CharField(max_length=80)
+    recent = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="[height, hash] of earlier blocks, ever further apart: where a walk back finds the common ancestor.",
+    )
     tip_height = models.BigIntegerField(default=0)
     seen_at = models.DateTimeField(default=timezone.now, help_text="When the node last answered.")
 

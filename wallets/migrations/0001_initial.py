@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('chain', models.CharField(choices=[('bitcoin', 'Bitcoin'), ('ethereum', 'Ethereum')], max_length=10, primary_key=True, serialize=False)),
                 ('height', models.BigIntegerField()),
                 ('block_hash', models.CharField(max_length=80)),
+                ('recent', models.JSONField(blank=True, default=list, help_text='[height, hash] of earlier blocks, ever further apart: where a walk back finds the common ancestor.')),
                 ('tip_height', models.BigIntegerField(default=0)),
                 ('seen_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When the node last answered.')),
             ],
