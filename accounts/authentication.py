@@ -89,6 +89,18 @@ def _window_ms(params: Params) -> float:
     return window
 
 
+def check_may_trade(caller: Caller) -> None:
+    """Raise NotAuthorized unless the caller may place and cancel orders."""
+    if not caller.can_trade:
+        raise NotAuthorized()
+
+
+def check_may_withdraw(caller: Caller) -> None:
+    """Raise NotAuthorized unless the caller may withdraw."""
+    if not caller.can_withdraw:
+        raise NotAuthorized()
+
+
 def signature_of(secret: bytes, text: str) -> str:
     """Return the hex HMAC-SHA256 of a text."""
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
@@ -122,7 +134,7 @@ def _without_signature(text: str) -> str:
 
 
 def frame_texts(params: dict[str, str]) -> list[str]:
-    """Return what a client may have signed for a websocket request: all parameters but the signature, sorted by name."""
+    """Return what a client may have signed for a websocket request: all but the signature, sorted by name."""
     pairs = sorted((name, value) for name, value in params.items() if name != "signature")
     return ["&".join(f"{name}={value}" for name, value in pairs), urlencode(pairs)]
 

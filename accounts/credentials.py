@@ -1,13 +1,13 @@
 """API keys that this web process has seen lately, so that a signed request need not ask the database each time.
 
-A revoked key is forgotten at once by a notice (trading/gateway/notices.py), and after `_KEEP_S` should the notice be lost.
+A revoked key is forgotten at once by a notice (trading/gateway/notices.py), and after `_KEEP_S` if
+the notice is lost.
 """
 
 import time
 
-from channels.db import database_sync_to_async
-
 from accounts.authentication import Credential, credential_load
+from mex.database import in_database
 
 _KEEP_S = 30.0
 _SIZE_MAX = 100_000
@@ -25,7 +25,7 @@ class Credentials:
         now = time.monotonic()
         if known is not None and now - known[0] < _KEEP_S:
             return known[1]
-        credential = await database_sync_to_async(credential_load, thread_sensitive=False)(key)
+        credential = await in_database(credential_load, key)
         self.forget(key)
         if credential is not None:
             if len(self._known) >= _SIZE_MAX:

@@ -18,7 +18,7 @@ from accounts import authentication
 from accounts.authentication import Caller
 from accounts.credentials import credentials
 from accounts.throttle import throttle
-from mex.errors import MexError, NotAuthorized, ParameterInvalid
+from mex.errors import MexError, ParameterInvalid
 from mex.params import Params
 
 log = logging.getLogger(__name__)
@@ -35,17 +35,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     weight: int = 1
     order: bool = False
     """Whether it counts against the order budget."""
-
-
-def permit(endpoint: Endpoint, caller: Caller) -> None:
-    """Raise NotAuthorized unless the caller may do this."""
-    if (endpoint.trade and not caller.can_trade) or (endpoint.withdraw and not caller.can_withdraw):
-        raise NotAuthorized()
-
-
-def public(operation: Operation, **options: int) -> Endpoint:
-    """Return the endpoint of an operation that anybody may call."""
-    return Endpoint(operation, **options)
 
 
 def route(url: str, **methods: Endpoint) -> URLPattern:
@@ -71,7 +60,10 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
         params = Params(dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(query, keep_blank_values=True)))
         caller = await _authenticate(request, params, query, body) if endpoint.signed else None
         if caller is not None:
-            permit(endpoint, caller)
+            if endpoint.trade:
+                authentication.check_may_trade(caller)
+            if endpoint.withdraw:
+                authentication.check_may_withdraw(caller)
             if endpoint.order:
                 headers = {**headers, **throttle.order(caller.account)}
         result = await endpoint.operation(caller, params)

@@ -24,6 +24,6 @@ def encrypt(secret: str) -> bytes:
     return _fernet(settings.SECRET_KEY).encrypt(secret.encode())
 
 
-def decrypt(stored: bytes) -> str:
+def decrypt(stored: bytes | memoryview) -> str:
     """Return a stored secret. Raises cryptography.fernet.InvalidToken when SECRET_KEY has changed."""
     return _fernet(settings.SECRET_KEY).decrypt(bytes(stored)).decode()

@@ -44,7 +44,7 @@ ENTRY_COMMANDS_MAX = 250
 
 # --- the engine's lease --------------------------------------------------------------------------
 LEASE_MS = 3_000
-"""A leader that has not renewed for so long may be replaced. Fencing does not depend on it: every commit checks the epoch."""
+"""A leader silent for so long may be replaced. Safety does not depend on it: every commit checks the epoch."""
 
 LEASE_RENEW_MS = 1_000
 

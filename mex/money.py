@@ -44,9 +44,9 @@ def parse_units(text: str) -> int:
     digits = int(match["whole"] + fraction)
     shift = DECIMALS - len(fraction) + int(match["exponent"] or 0)
     if shift >= 0:
-        units = digits * 10**shift
+        units = digits * _power(shift)
     else:
-        units, rest = divmod(digits, 10**-shift)
+        units, rest = divmod(digits, _power(-shift))
         if rest:
             raise TooPrecise(text)
     if units > AMOUNT_MAX:
@@ -96,15 +96,15 @@ def units_from_chain(value: int, chain_decimals: int) -> tuple[int, int]:
     Down, because a credit must never exceed what arrived; the dust stays on the deposit's row.
     """
     if chain_decimals >= DECIMALS:
-        return divmod(value, 10 ** (chain_decimals - DECIMALS))
-    return value * 10 ** (DECIMALS - chain_decimals), 0
+        return divmod(value, _power(chain_decimals - DECIMALS))
+    return value * _power(DECIMALS - chain_decimals), 0
 
 
 def units_to_chain(units: int, chain_decimals: int) -> int:
     """Return our units in the chain's smallest unit. `units` must be a multiple of what it can carry."""
     if chain_decimals >= DECIMALS:
-        return int(units * 10 ** (chain_decimals - DECIMALS))
-    value, rest = divmod(units, 10 ** (DECIMALS - chain_decimals))
+        return units * _power(chain_decimals - DECIMALS)
+    value, rest = divmod(units, _power(DECIMALS - chain_decimals))
     assert rest == 0, f"{units} units cannot be carried with {chain_decimals} decimals"
     return value
 
@@ -116,3 +116,7 @@ def cost_from_chain(value: int, chain_decimals: int) -> int:
     """
     units, rest = units_from_chain(value, chain_decimals)
     return units + (1 if rest else 0)
+
+
+def _power(exponent: int) -> int:
+    return int(10**exponent)

@@ -45,19 +45,16 @@ class Params:
         return number
 
     def units(self, name: str) -> int:
-        """Return a positive decimal as units of 10^-8."""
+        """Return a decimal as units of 10^-8; it may be zero, never negative."""
         value = self.text(name)
         try:
-            number = money.parse_units(value)
+            return money.parse_units(value)
         except money.TooPrecise:
             raise PrecisionExceeded(name) from None
         except money.TooLarge:
             raise ParameterInvalid(name) from None
         except money.NotANumber:
             raise ParameterIllegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$") from None
-        if number == 0:
-            raise ParameterInvalid(name)
-        return number
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a parameter that is "true" or "false"."""

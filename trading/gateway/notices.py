@@ -1,4 +1,4 @@
-"""Small news from any process to all web processes. Losing one is harmless: pages and caches look again by themselves."""
+"""Small news from any process to all web processes. Losing one is harmless: pages and caches look again."""
 
 import logging
 from collections.abc import Mapping

@@ -4,6 +4,7 @@ Redis or Valkey is a pipe here: whatever must survive is in the database before 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -38,3 +39,13 @@ def connection() -> redis.Redis:
 def async_connection() -> redis.asyncio.Redis:
     """Return a new asyncio connection pool, for the running event loop."""
     return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=RPC_TIMEOUT_S)
+
+
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+def pages(answer: Any) -> list[tuple[str, list[Entry]]]:
+    """Return (stream, entries) pairs of an XREAD's answer: a map of lists of pages with RESP3, pairs with RESP2."""
+    if isinstance(answer, dict):
+        return [(name.decode(), [entry for page in found for entry in page]) for name, found in answer.items()]
+    return [(name.decode(), entries) for name, entries in answer or ()]

@@ -1,0 +1,214 @@
+"""The heart of a web process: reads what the engine committed and hands it to whoever is concerned.
+
+There is one hub per event loop. It keeps the books, answers commands, and passes events on to subscribers: each event
+is turned into JSON once, however many listen. Batches are numbered without gaps: a number that was seen is dropped, and
+after a gap the books are read anew and the public connections are closed, so that their clients take new snapshots.
+"""
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+import msgspec
+import redis
+from django.conf import settings
+
+from accounts.credentials import credentials
+from mex.database import in_database
+from trading import selectors
+from trading.engine.events import Batch, Outcome
+from trading.gateway import catalog, pipes
+from trading.gateway.catalog import Catalog
+from trading.gateway.client import CommandClient
+from trading.gateway.feeds import Feeds
+from trading.gateway.notices import Notice
+from trading.gateway.reports import AccountReports
+
+log = logging.getLogger(__name__)
+_batch_decoder = msgspec.msgpack.Decoder(Batch)
+_notice_decoder = msgspec.msgpack.Decoder(Notice)
+
+
+class AccountListener(Protocol):
+    """A connection that wants the events of one account. Called in the event loop; must not block."""
+
+    def account_event(self, text: bytes) -> None:
+        """Take one event of the user data stream, as JSON."""
+
+    def browser_event(self, text: bytes) -> None:
+        """Take one event that only browsers get, as JSON."""
+
+
+class Hub:
+    """Everything that the connections of one web process share."""
+
+    def __init__(self) -> None:
+        self._pipe = pipes.async_connection()
+        self.client = CommandClient(self._pipe)
+        self.feeds = Feeds()
+        self.catalog: Catalog
+        self.reports: AccountReports
+        self._listeners: dict[int, set[AccountListener]] = {}
+        self._batch = 0
+        self._events_at = b"$"
+        self._notices_at = b"$"
+        self._ready: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def ready(self) -> None:
+        """Start on first use; every user waits until the books are there."""
+        if self._ready is None or (self._ready.done() and self._ready.exception() is not None):
+            self._ready = asyncio.create_task(self._start())
+        await asyncio.shield(self._ready)
+
+    def listen(self, account: int, listener: AccountListener) -> None:
+        """Pass an account's events on to a connection."""
+        self._listeners.setdefault(account, set()).add(listener)
+
+    def unlisten(self, account: int, listener: AccountListener) -> None:
+        """Stop passing them on."""
+        listeners = self._listeners.get(account)
+        if listeners is not None:
+            listeners.discard(listener)
+            if not listeners:
+                del self._listeners[account]
+
+    async def close(self) -> None:
+        """End the tasks and the connections to the pipes."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pipe.aclose()
+
+    # --- start -------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        self.catalog = await catalog.load()
+        self.reports = AccountReports(self.catalog)
+        # The places in the streams first, then the books: what happens in between is read twice and dropped by number.
+        self._events_at = await self._end_of(pipes.events_key(settings.MEX_SHARD))
+        self._notices_at = await self._end_of(pipes.NOTICES_KEY)
+        await self._load_books()
+        self._tasks = [
+            self._keep(self._read_streams),
+            self._keep(self.client.run),
+            self._keep(self.client.expire),
+            self._keep(self.feeds.run),
+            self._keep(self._refresh_catalog),
+        ]
+
+    def _keep(self, work: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work())
+        task.add_done_callback(_ended)
+        return task
+
+    async def _end_of(self, key: str) -> bytes:
+        newest = await self._pipe.xrevrange(key, count=1)
+        return bytes(newest[0][0]) if newest else b"0-0"
+
+    async def _load_books(self) -> None:
+        batch, updates, levels = await in_database(selectors.book_levels)
+        self._batch = batch
+        self.feeds.load(self.catalog, updates, levels)
+
+    async def _refresh_catalog(self) -> None:
+        while True:
+            await asyncio.sleep(2)
+            if not self.catalog.is_fresh:
+                self.catalog = await catalog.load()
+                self.reports = AccountReports(self.catalog)
+                self.feeds.learn(self.catalog)
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    async def _read_streams(self) -> None:
+        events_key = pipes.events_key(settings.MEX_SHARD)
+        is_down = False
+        while True:
+            try:
+                answer = await self._pipe.xread(
+                    {events_key: self._events_at, pipes.NOTICES_KEY: self._notices_at}, block=1000
+                )
+            except (redis.RedisError, OSError) as error:
+                if not is_down:
+                    log.warning("no event stream: %s", error)
+                is_down = True
+                await asyncio.sleep(0.2)
+                continue
+            is_down = False
+            for key, entries in pipes.pages(answer):
+                for entry, fields in entries:
+                    packed = fields.get(pipes.FIELD, b"")
+                    if key == pipes.NOTICES_KEY:
+                        self._notices_at = entry
+                        self._take_notice(_notice_decoder.decode(packed))
+                    else:
+                        self._events_at = entry
+                        await self._take_batch(_batch_decoder.decode(packed))
+
+    async def _take_batch(self, batch: Batch) -> None:
+        if batch.number <= self._batch:
+            return
+        if batch.number > self._batch + 1:
+            log.warning("batches %d to %d were missed; reading the books anew", self._batch + 1, batch.number - 1)
+            await self._load_books()
+            if batch.number <= self._batch:
+                self._answer(batch)
+                return
+        self._batch = batch.number
+        # The books first: whoever is told of an order must find it in the depth (docs/api.md, "Reads follow writes").
+        self.feeds.take(batch)
+        self._answer(batch)
+
+    def _answer(self, batch: Batch) -> None:
+        for outcome in batch.outcomes:
+            if outcome.sender == self.client.name:
+                self.client.resolve(outcome)
+            self._tell_accounts(outcome)
+
+    def _tell_accounts(self, outcome: Outcome) -> None:
+        for account, texts in self.reports.of(outcome, self._listeners.keys()):
+            for listener in tuple(self._listeners[account]):
+                for text in texts:
+                    listener.account_event(text)
+
+    def _take_notice(self, notice: Notice) -> None:
+        if notice.revoked_key:
+            credentials.forget(notice.revoked_key)
+        if notice.event is not None:
+            text = msgspec.json.encode(notice.event)
+            for listener in tuple(self._listeners.get(notice.account, ())):
+                listener.browser_event(text)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        # Without its hub a web process can neither answer nor stream: end it, and the supervisor starts a new one.
+        log.critical("a hub task ended", exc_info=task.exception())
+        asyncio.get_running_loop().call_soon(_end_process)
+
+
+def _end_process() -> None:
+    raise SystemExit("the hub broke down")
+
+
+_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+
+
+async def get_hub() -> Hub:
+    """Return the running event loop's hub, started."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None:
+        hub = _hubs[loop] = Hub()
+    await hub.ready()
+    return hub
+
+
+async def close_hub() -> None:
+    """End the running event loop's hub, if there is one."""
+    hub = _hubs.pop(asyncio.get_running_loop(), None)
+    if hub is not None:
+        await hub.close()

@@ -1,0 +1,99 @@
+"""The engine's end of the command stream: bounded batches, from the committed position on."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import redis
+
+from mex.limits import BATCH_COMMANDS_MAX, BATCH_ENTRIES_MAX
+from trading.engine.commands import Parcel
+from trading.gateway import pipes
+
+log = logging.getLogger(__name__)
+_decoder = msgspec.msgpack.Decoder(Parcel)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What one batch takes from the stream; `position` is the last entry of it."""
+
+    position: str
+    parcels: Sequence[Parcel]
+
+
+class Inbox:
+    """Reads parcels in order and never skips one."""
+
+    def __init__(self, pipe: redis.Redis, shard: int, position: str) -> None:
+        self._pipe = pipe
+        self._key = pipes.commands_key(shard)
+        self._read_to = position
+        self._waiting: deque[tuple[str, bytes]] = deque()
+
+    def prepare(self) -> None:
+        """Make sure that new entries get ids after our position, also when the server lost its memory.
+
+        Ids are times: only a server that starts empty with a clock behind the old one could give out ids that we
+        would take for old ones.
+        """
+        try:
+            last = self._pipe.xinfo_stream(self._key)["last-generated-id"]
+        except redis.ResponseError:
+            last = b"0-0"  # the stream does not exist
+        if _number(_text(last)) < _number(self._read_to):
+            self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self._read_to)
+            self._pipe.xdel(self._key, self._read_to)
+
+    def take(self, wait_ms: int) -> Intake | None:
+        """Return the next batch, or None when nothing came within `wait_ms`."""
+        if not self._waiting:
+            self._fill(wait_ms)
+        if not self._waiting:
+            return None
+        parcels: list[Parcel] = []
+        commands = 0
+        position = ""
+        while self._waiting and commands < BATCH_COMMANDS_MAX:
+            position, packed = self._waiting.popleft()
+            parcel = _unpack(position, packed)
+            if parcel is not None:
+                parcels.append(parcel)
+                commands += len(parcel.requests)
+        return Intake(position, parcels)
+
+    def trim(self, position: str) -> None:
+        """Drop what is committed from the stream, so that its length is the backlog."""
+        self._pipe.xtrim(self._key, minid=_after(position), approximate=False)
+
+    def _fill(self, wait_ms: int) -> None:
+        answer = self._pipe.xread({self._key: self._read_to}, count=BATCH_ENTRIES_MAX, block=wait_ms)
+        for _, entries in pipes.pages(answer):
+            for entry, fields in entries:
+                self._read_to = _text(entry)
+                self._waiting.append((self._read_to, fields.get(pipes.FIELD, b"")))
+
+
+def _unpack(position: str, packed: bytes) -> Parcel | None:
+    try:
+        return _decoder.decode(packed)
+    except msgspec.MsgspecError as error:
+        # Nobody was promised anything about it, and stopping here would stop the exchange.
+        log.error("entry %s of the command stream is not a parcel and is skipped: %s", position, error)
+        return None
+
+
+def _text(entry: bytes | str) -> str:
+    return entry.decode() if isinstance(entry, bytes) else entry
+
+
+def _number(position: str) -> tuple[int, int]:
+    milliseconds, _, count = position.partition("-")
+    return int(milliseconds), int(count or 0)
+
+
+def _after(position: str) -> str:
+    milliseconds, count = _number(position)
+    return f"{milliseconds}-{count + 1}"

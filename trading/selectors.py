@@ -1,0 +1,129 @@
+"""Every read about what someone does: markets, orders, trades, balances for trading.
+
+Rows are returned as models; trading/gateway/shapes.py turns them into the API's words. Paging is that of the API: rows
+ascend; without an anchor the newest `limit` rows, with one the oldest `limit` rows from there on.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import F, Model, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
+
+from mex.database import read_snapshot
+from mex.errors import OrderNotFound
+from trading.engine.enums import MarketStatus, OrderStatus, Side
+from trading.engine.markets import MarketSpec
+from trading.models import EngineState, Market, Order, Trade
+from wallets.models import Balance
+
+
+def market_spec(market: Market) -> MarketSpec:
+    """Return a market's rules as the engine needs them."""
+    return MarketSpec(
+        id=market.pk,
+        symbol=market.symbol,
+        base=market.base_id,
+        quote=market.quote_id,
+        tick=market.tick,
+        lot=market.lot,
+        price_min=market.price_min,
+        price_max=market.price_max,
+        quantity_min=market.quantity_min,
+        quantity_max=market.quantity_max,
+        notional_min=market.notional_min,
+        notional_max=market.notional_max,
+        maker_fee_ppm=market.maker_fee_ppm,
+        taker_fee_ppm=market.taker_fee_ppm,
+        orders_max=market.orders_max,
+        status=MarketStatus(market.status),
+    )
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which rows of a history are wanted: from an id on, between two times (ms), at most `limit`."""
+
+    limit: int
+    from_id: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+def order_of(*, account: int, market: int, order_id: int | None, client_order_id: str | None) -> Order:
+    """Return an order of the account by engine id, client id, or both when both must match. Raises OrderNotFound."""
+    orders = Order.objects.filter(account_id=account, market_id=market)
+    if order_id is not None:
+        orders = orders.filter(id=order_id)
+    if client_order_id is not None:
+        orders = orders.filter(client_order_id=client_order_id)
+    order = orders.first()
+    if order is None:
+        raise OrderNotFound()
+    return order
+
+
+def open_orders_of(*, account: int, market: int | None) -> list[Order]:
+    """Return the account's open orders, oldest first."""
+    orders = Order.objects.filter(account_id=account, status__lte=OrderStatus.PARTIALLY_FILLED)
+    if market is not None:
+        orders = orders.filter(market_id=market)
+    return list(orders.order_by("id"))
+
+
+def orders_of(*, account: int, market: int, wanted: Range) -> list[Order]:
+    """Return orders of the account in a market, open and closed."""
+    orders = Order.objects.filter(account_id=account, market_id=market)
+    return _page(orders, wanted, number="id", time="created_ms")
+
+
+def trades_of(*, account: int, market: int, order_id: int | None, wanted: Range) -> list[Trade]:
+    """Return trades in which the account bought or sold."""
+    trades = Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id=market)
+    if order_id is not None:
+        trades = trades.filter(Q(buyer_order=order_id) | Q(seller_order=order_id))
+    return _page(trades, wanted, number="number", time="time_ms")
+
+
+def trades_in(*, market: int, wanted: Range) -> list[Trade]:
+    """Return trades of a market."""
+    return _page(Trade.objects.filter(market_id=market), wanted, number="number", time="time_ms")
+
+
+def balances_of(account: int) -> list[Balance]:
+    """Return what an account has."""
+    return list(Balance.objects.filter(owner=account))
+
+
+Level = tuple[int, Side, int, int]  # market, side, price, quantity
+
+
+def book_levels() -> tuple[int, dict[int, int], list[Level]]:
+    """Return (batch number, last update number by market, price levels), all as of one commit."""
+    remaining: Combinable = F("quantity") - F("executed")
+    with read_snapshot():
+        batch = EngineState.objects.values_list("batch", flat=True).first() or 0
+        updates = dict(Market.objects.filter(state__isnull=False).values_list("id", "state__last_update"))
+        rows = (
+            Order.objects.filter(status__lte=OrderStatus.PARTIALLY_FILLED)
+            .values("market_id", "side", "price")
+            .annotate(open=Sum(remaining))
+        )
+        levels = [(row["market_id"], Side(row["side"]), row["price"], row["open"]) for row in rows]
+    return batch, updates, levels
+
+
+def _page(rows: QuerySet[Row], wanted: Range, *, number: str, time: str) -> list[Row]:
+    if wanted.from_id is not None:
+        rows = rows.filter(**{f"{number}__gte": wanted.from_id})
+    if wanted.start_ms is not None:
+        rows = rows.filter(**{f"{time}__gte": wanted.start_ms})
+    if wanted.end_ms is not None:
+        rows = rows.filter(**{f"{time}__lte": wanted.end_ms})
+    if wanted.from_id is not None or wanted.start_ms is not None:
+        return list(rows.order_by(number)[: wanted.limit])
+    newest = rows.order_by(f"-{number}")[: wanted.limit]
+    return list(newest)[::-1]
