@@ -164,6 +164,7 @@ LOGGING = {
     "loggers": {
         # Daphne names every request at INFO: that is what LOG_LEVEL=http asks for.
         "django.channels.server": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
+        "django.request": {"level": "WARNING" if LOG_LEVEL in ("http", "debug") else "ERROR"},
         "daphne": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
         "web3": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},

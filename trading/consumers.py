@@ -24,7 +24,7 @@ from trading.gateway import budgets
 from trading.gateway.hub import Hub, get_hub
 from trading.orders_api import Submission
 from trading.sockets import GOING_AWAY, NOT_FOUND, TOO_BIG, Socket
-from trading.ws_frames import ControlFrame, Frame, read_control, read_frame, texts_of
+from trading.ws_frames import NO_ID, ControlFrame, Frame, read_control, read_frame, texts_of
 from trading.ws_methods import METHODS, Kind, Method
 
 _encode = msgspec.json.Encoder().encode
@@ -83,16 +83,16 @@ class OrderConsumer(Socket):
 
     def text_of_binary(self, frame: bytes) -> str | None:
         """Answer that frames must be text."""
-        self._fail(None, MexError(-1100, "Frames must be text: one JSON object with id, method and params."))
+        self._fail(NO_ID, MexError(-1100, "Frames must be text: one JSON object with id, method and params."))
         return None
 
     async def take(self, text: str) -> None:
         """Take one request and go on; its answer follows."""
         if len(text) > FRAME_BYTES_MAX:
-            self._fail(None, MexError(-1100, f"A frame must not be longer than {FRAME_BYTES_MAX} bytes."))
+            self._fail(NO_ID, MexError(-1100, f"A frame must not be longer than {FRAME_BYTES_MAX} bytes."))
             self.close(TOO_BIG)
             return
-        request_id: msgspec.Raw | None = None
+        request_id = NO_ID
         try:
             frame = read_frame(text)
             request_id = frame.id
@@ -212,7 +212,7 @@ class OrderConsumer(Socket):
 
     # --- answers -----------------------------------------------------------------------------------
 
-    def _fail(self, request_id: msgspec.Raw | None, error: MexError) -> None:
+    def _fail(self, request_id: msgspec.Raw, error: MexError) -> None:
         _Answer(self, request_id, Params({}), 0).fail(error)
 
     @property
@@ -226,9 +226,9 @@ class _Answer:
 
     __slots__ = ("_id", "_limits", "_socket", "_weight", "orders")
 
-    def __init__(self, socket: OrderConsumer, request_id: msgspec.Raw | None, params: Params, weight: int) -> None:
+    def __init__(self, socket: OrderConsumer, request_id: msgspec.Raw, params: Params, weight: int) -> None:
         self._socket = socket
-        self._id = request_id if request_id is not None else msgspec.Raw(b"null")
+        self._id = request_id
         self._limits = params.text("returnRateLimits", "true" if socket.tells_limits else "false") != "false"
         self._weight = weight
         self.orders: Mapping[str, str] | None = None

@@ -7,13 +7,14 @@ import msgspec
 from mex.errors import MexError
 
 _STREAM_CHARS_MAX = 128
+NO_ID = msgspec.Raw(b"null")
 
 
 class Frame(msgspec.Struct, frozen=True):
     """A request to the websocket API. `id` is echoed with its type; values keep the text in which they were sent."""
 
     method: str
-    id: msgspec.Raw | None = None
+    id: msgspec.Raw = NO_ID
     params: Mapping[str, msgspec.Raw] | None = None
 
 
@@ -49,8 +50,7 @@ def read_frame(text: str) -> Frame:
     """Return the request in a frame. Raises MexError when there is none."""
     try:
         frame = _frames.decode(text)
-        if frame.id is not None:
-            _ID.decode(frame.id)
+        _ID.decode(frame.id)
     except (msgspec.MsgspecError, UnicodeEncodeError) as error:
         raise MexError(-1100, f"A frame must be one JSON object with id, method and params: {error}") from None
     return frame
