@@ -193,6 +193,20 @@ class AddressNotReady(MexError):
         super().__init__(-4012, "No deposit address is ready yet. Please try again in a few seconds.", status=503)
 
 
+class DepositsClosed(MexError):
+    """Raised when an asset takes no deposits at the moment."""
+
+    def __init__(self) -> None:
+        super().__init__(-4013, "Current asset is not open for deposit.")
+
+
+class FaucetLimit(MexError):
+    """Raised when more test coins are asked for than the faucet gives at once."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(-4014, f"The faucet gives more than 0 and at most {limit} at a time.")
+
+
 class TimeRangeTooWide(MexError):
     """Raised when a wallet history of more than 90 days is asked for."""
 

@@ -63,5 +63,8 @@ ADDRESS_POOL_SIZE = 100
 SCAN_BLOCKS_MAX = 200
 """Blocks one scan looks at before it stores its cursor; the next tick goes on from there."""
 
+FAUCET_UNITS_MAX = {"BTC": 10 * 10**8, "ETH": 100 * 10**8}
+"""What the faucet of local chains gives at once, in units."""
+
 assert LEASE_RENEW_MS * 2 < LEASE_MS
 assert BATCH_ENTRIES_MAX <= COMMAND_STREAM_ENTRIES_MAX

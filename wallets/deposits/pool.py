@@ -1,0 +1,53 @@
+"""Deposit addresses kept ready, so that the web never waits for a node and never sees a key."""
+
+import logging
+
+from django.db.models import Max
+
+from mex.limits import ADDRESS_POOL_SIZE
+from wallets.chains import keys
+from wallets.chains.bitcoin import BitcoinNode
+from wallets.chains.health import say_once, say_over
+from wallets.models import Asset, ChainCursor, DepositAddress
+
+log = logging.getLogger(__name__)
+_BATCH = 25
+
+
+def bitcoin_pool_fill(*, asset: Asset, node: BitcoinNode, size: int = ADDRESS_POOL_SIZE) -> None:
+    """Take addresses from bitcoind's wallet until `size` wait for a user. Raises ChainUnavailable or ChainRefused."""
+    missing = size - _waiting(asset)
+    while missing > 0:
+        count = min(missing, _BATCH)
+        DepositAddress.objects.bulk_create(
+            [DepositAddress(asset=asset, address=address) for address in node.addresses_new(count)]
+        )
+        missing -= count
+
+
+def ethereum_pool_fill(*, asset: Asset, size: int = ADDRESS_POOL_SIZE) -> None:
+    """Derive addresses from the public branch until `size` wait for a user.
+
+    Not before the scanner has a cursor: what is paid to an address must be in a block that it will look at.
+    """
+    missing = size - _waiting(asset)
+    if missing <= 0 or not ChainCursor.objects.filter(chain=asset.chain).exists():
+        return
+    last = DepositAddress.objects.filter(asset=asset).aggregate(last=Max("derivation_index"))["last"]
+    start = 0 if last is None else last + 1
+    try:
+        rows = [
+            DepositAddress(asset=asset, address=keys.deposit_address(index), derivation_index=index)
+            for index in range(start, start + missing)
+        ]
+    except keys.KeysMissing as error:
+        if say_once("ethereum keys", "missing"):
+            log.warning("no Ethereum addresses yet: %s", error)
+        return
+    say_over("ethereum keys")
+    # Two workers at once derive the same addresses: the second one's are there already.
+    DepositAddress.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _waiting(asset: Asset) -> int:
+    return DepositAddress.objects.filter(asset=asset, user=None).count()

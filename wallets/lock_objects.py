@@ -1,0 +1,31 @@
+"""Every row lock, so that all take them in one order: asset, cursor, withdrawal, deposits by id.
+
+To be called inside a transaction. On SQLite the transaction itself is the lock (BEGIN IMMEDIATE, mex/settings.py).
+No call to a node happens while one is held: the engine would have to wait for it.
+"""
+
+import uuid
+from collections.abc import Iterable
+
+from wallets.models import Asset, ChainCursor, Deposit, Withdrawal
+
+
+def asset_lock(pk: int) -> Asset:
+    """Lock an asset: who holds it may take the next nonce of any of its addresses."""
+    return Asset.objects.select_for_update().get(pk=pk)
+
+
+def cursor_lock(chain: str) -> ChainCursor:
+    """Lock a chain's cursor."""
+    return ChainCursor.objects.select_for_update().get(chain=chain)
+
+
+def withdrawal_lock(pk: uuid.UUID) -> Withdrawal:
+    """Lock a withdrawal."""
+    return Withdrawal.objects.select_for_update(of=("self",)).select_related("asset").get(pk=pk)
+
+
+def deposits_lock(pks: Iterable[int]) -> list[Deposit]:
+    """Lock deposits."""
+    rows = Deposit.objects.select_for_update(of=("self",)).select_related("asset")
+    return list(rows.filter(pk__in=list(pks)).order_by("pk"))

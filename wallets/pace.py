@@ -1,0 +1,61 @@
+"""Asking again, but ever less often: what is repeated until it shows must not flood a pipe while somebody is down."""
+
+import logging
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
+
+import redis
+
+from trading.engine.commands import Command, HoldFunds, ReleaseHold, SettleHold, Transfer
+from trading.gateway import sender
+
+log = logging.getLogger(__name__)
+Send: TypeAlias = Callable[[Sequence[Command]], None]
+_FIRST_S = 2.0
+_LONGEST_S = 60.0
+_KEYS_MAX = 100_000
+
+
+class Pacer:
+    """Says when something is due again: at once, then after 2 s, 4 s, 8 s, up to a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next: dict[Hashable, tuple[float, float]] = {}
+
+    def is_due(self, key: Hashable) -> bool:
+        """Return whether it is time, and count this as a time."""
+        now = self._clock()
+        due, wait = self._next.get(key, (now, _FIRST_S))
+        if now < due:
+            return False
+        if len(self._next) >= _KEYS_MAX:
+            self._next.clear()
+        self._next[key] = (now + wait, min(wait * 2, _LONGEST_S))
+        return True
+
+
+class Courier:
+    """Sends commands to the engine and repeats each at a growing interval, for as long as its caller keeps asking."""
+
+    def __init__(self, send: Send = sender.send, pacer: Pacer | None = None) -> None:
+        self._send = send
+        self._pacer = pacer or Pacer()
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send those commands that are due. When the pipe is down they are sent at a later call."""
+        due = [command for command in commands if self._pacer.is_due(_key(command))]
+        if not due:
+            return
+        try:
+            self._send(due)
+        except redis.RedisError as error:
+            log.warning("%d commands could not be sent, they will be sent again: %s", len(due), error)
+
+
+def _key(command: Command) -> Hashable:
+    if isinstance(command, Transfer):
+        return command.reference, command.reason
+    assert isinstance(command, HoldFunds | SettleHold | ReleaseHold)
+    return command.reference, type(command).__name__

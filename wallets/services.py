@@ -1,0 +1,177 @@
+"""What people ask of wallets: an address, a withdrawal, test coins. Nothing here talks to a node or waits for one."""
+
+import logging
+from functools import partial
+
+import redis
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from accounts.models import User
+from celery_app import app
+from mex.errors import (
+    AddressIllegal,
+    AddressNotReady,
+    DepositsClosed,
+    EngineBusy,
+    FaucetLimit,
+    MexError,
+    ParameterInvalid,
+    WithdrawalFundsMissing,
+    WithdrawalsClosed,
+    WithdrawalStep,
+    WithdrawalTooSmall,
+)
+from mex.limits import FAUCET_UNITS_MAX
+from mex.money import format_short, format_units
+from trading.gateway import sender
+from wallets import selectors
+from wallets.chains import keys
+from wallets.chains.addresses import address_normalize
+from wallets.chains.segwit import AddressMalformed
+from wallets.models import Asset, Chain, DepositAddress, Withdrawal
+from wallets.news import withdrawal_news
+from wallets.pace import Send
+from wallets.payouts.progress import hold_command
+
+log = logging.getLogger(__name__)
+ADDRESS_CHARS_MAX = 100
+CLIENT_ID_CHARS_MAX = 64
+
+
+def deposit_address_assign(*, user: User, asset: Asset) -> DepositAddress:
+    """Return the user's deposit address; the first time, one is taken from the pool for good.
+
+    Raises DepositsClosed, or AddressNotReady when the pool is empty: workers fill it within seconds.
+    """
+    own = DepositAddress.objects.filter(user=user, asset=asset).first()
+    if own is not None:
+        return own
+    if not asset.deposits_open:
+        raise DepositsClosed()
+    try:
+        return _take_from_pool(user, asset)
+    except IntegrityError:
+        # Another request of the same user was first.
+        return DepositAddress.objects.get(user=user, asset=asset)
+
+
+def _take_from_pool(user: User, asset: Asset) -> DepositAddress:
+    with transaction.atomic():
+        own = DepositAddress.objects.filter(user=user, asset=asset).first()
+        if own is not None:
+            return own
+        waiting = DepositAddress.objects.select_for_update(skip_locked=True).filter(asset=asset, user=None)
+        row = waiting.order_by("pk").first()
+        if row is None:
+            raise AddressNotReady()
+        row.user = user
+        row.assigned_at = timezone.now()
+        row.save(update_fields=["user", "assigned_at"])
+        return row
+
+
+def withdrawal_request(
+    *,
+    user_id: int,
+    asset: Asset,
+    address: str,
+    amount: int,
+    client_id: str | None = None,
+    send: Send = sender.send,
+) -> Withdrawal:
+    """Record a withdrawal and ask the engine to hold its funds; workers do the rest.
+
+    amount: units that leave the balance; the asset's fee is taken out of it. A repeat of `client_id` returns the first
+    withdrawal when it asks for the same. Raises WithdrawalsClosed, AddressIllegal, WithdrawalStep,
+    WithdrawalTooSmall, WithdrawalFundsMissing, or ParameterInvalid for a client id that was used for another one.
+    """
+    destination = _destination(asset, address)
+    if client_id is not None:
+        if not 0 < len(client_id) <= CLIENT_ID_CHARS_MAX:
+            raise ParameterInvalid("withdrawOrderId")
+        earlier = Withdrawal.objects.filter(user_id=user_id, client_id=client_id).first()
+        if earlier is not None:
+            return _same(earlier, asset, destination, amount)
+    _check_amount(asset, amount)
+    if selectors.available(user_id, asset) < amount:
+        raise WithdrawalFundsMissing()
+    try:
+        with transaction.atomic():
+            withdrawal = Withdrawal.objects.create(
+                user_id=user_id,
+                asset=asset,
+                address=destination,
+                amount=amount,
+                fee=asset.withdrawal_fee,
+                client_id=client_id,
+            )
+            transaction.on_commit(partial(_announce, withdrawal, send))
+    except IntegrityError:
+        earlier = Withdrawal.objects.get(user_id=user_id, client_id=client_id)
+        return _same(earlier, asset, destination, amount)
+    log.info("withdrawal %s of %d units of %s is requested", withdrawal.pk, amount, asset.code)
+    return withdrawal
+
+
+def _destination(asset: Asset, address: str) -> str:
+    if len(address) > ADDRESS_CHARS_MAX:
+        raise AddressIllegal()
+    try:
+        destination = address_normalize(asset.chain, address)
+    except AddressMalformed:
+        raise AddressIllegal() from None
+    if asset.chain == Chain.ETHEREUM and destination == _hot_address():
+        raise AddressIllegal()
+    return destination
+
+
+def _hot_address() -> str:
+    try:
+        return keys.hot_address()
+    except keys.KeysMissing:
+        return ""  # a web host without the public branch; paying oneself would harm nobody else
+
+
+def _check_amount(asset: Asset, amount: int) -> None:
+    if not asset.withdrawals_open:
+        raise WithdrawalsClosed()
+    step = selectors.withdrawal_step(asset)
+    if amount % step:
+        raise WithdrawalStep(format_short(step))
+    if amount < asset.withdrawal_min:
+        raise WithdrawalTooSmall(format_units(asset.withdrawal_min))
+
+
+def _same(earlier: Withdrawal, asset: Asset, address: str, amount: int) -> Withdrawal:
+    if (earlier.asset_id, earlier.address, earlier.amount) != (asset.pk, address, amount):
+        raise ParameterInvalid("withdrawOrderId")
+    return earlier
+
+
+def _announce(withdrawal: Withdrawal, send: Send) -> None:
+    try:
+        send([hold_command(withdrawal)])
+    except redis.RedisError as error:
+        log.warning("the hold of withdrawal %s is asked for by a worker: %s", withdrawal.pk, error)
+    withdrawal_news(withdrawal)
+
+
+def faucet_request(*, user: User, asset: Asset, amount: int) -> None:
+    """Have test coins paid to the user's deposit address; on local chains only.
+
+    amount: units. Raises FaucetLimit, AddressNotReady, DepositsClosed, or EngineBusy when no worker can be reached.
+    """
+    if not settings.MEX_LOCAL_CHAINS:
+        raise MexError(-1020, "This operation is not supported.")
+    limit = FAUCET_UNITS_MAX.get(asset.code, 0)
+    if not 0 < amount <= limit:
+        raise FaucetLimit(format_short(limit))
+    address = deposit_address_assign(user=user, asset=asset)
+    try:
+        app.send_task("wallets.tasks.faucet_pay", (address.address, asset.code, amount), queue="chains", retry=False)
+    except OperationalError as error:
+        log.warning("the faucet could not be reached: %s", error)
+        raise EngineBusy() from error
