@@ -83,7 +83,7 @@ class Posted(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=
 
 
 class BalanceChanged(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=5, gc=False):
-    """What an account has of an asset after the command: `held` is part of `balance`. At most one per pair and command."""
+    """What an account has of an asset after the command, `held` included. At most one per pair and command."""
 
     account: int
     asset: int

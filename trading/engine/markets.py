@@ -7,7 +7,7 @@ from trading.engine.enums import MarketStatus
 
 
 class MarketSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A market. Prices in quote units per whole base asset, quantities in base units, fees in ppm of what is received."""
+    """A market. Prices in quote units per whole base, quantities in base units, fees in ppm of what is received."""
 
     id: int
     symbol: str
@@ -30,7 +30,10 @@ class MarketSpec(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         assert self.base != self.quote
         assert steps_are_exact(tick=self.tick, lot=self.lot), f"{self.symbol}: price x quantity would round"
-        assert 0 < self.price_min <= self.price_max and self.price_min % self.tick == 0
-        assert 0 < self.quantity_min <= self.quantity_max and self.quantity_min % self.lot == 0
+        assert 0 < self.price_min <= self.price_max
+        assert self.price_min % self.tick == 0
+        assert 0 < self.quantity_min <= self.quantity_max
+        assert self.quantity_min % self.lot == 0
         assert 0 <= self.notional_min <= self.notional_max
-        assert 0 <= self.maker_fee_ppm < PPM and 0 <= self.taker_fee_ppm < PPM
+        assert 0 <= self.maker_fee_ppm < PPM
+        assert 0 <= self.taker_fee_ppm < PPM
