@@ -1,0 +1,90 @@
+"""The admin of accounts. The secret of an API key is shown nowhere."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import ApiKey, User
+from accounts.services import api_key_revoke
+
+admin.site.site_header = "mex administration"
+admin.site.site_title = "mex"
+admin.site.index_title = "Everything that mex knows"
+
+
+class NewUserForm(BaseUserCreationForm):
+    """A new user's e-mail and password."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def clean_email(self) -> str:
+        """Return the e-mail in lower case, as the model wants it."""
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class ChangedUserForm(UserChangeForm):
+    """A user without the username that Django's form expects."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+        field_classes: dict[str, type[forms.Field]] = {}
+
+
+@admin.register(User)
+class MexUserAdmin(UserAdmin):
+    """People, with the form that sets their password."""
+
+    form = ChangedUserForm
+    add_form = NewUserForm
+    list_display = ("email", "id", "is_active", "is_staff", "email_verified_at", "created_at", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    date_hierarchy = "created_at"
+    search_fields = ("email", "id")
+    ordering = ("-id",)
+    readonly_fields = ("created_at", "last_login")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        ("State", {"fields": ("is_active", "email_verified_at", "created_at", "last_login")}),
+        ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    """API keys: who may do what. They are made by their owners; an operator can revoke them."""
+
+    list_display = ("label", "user", "short_key", "can_trade", "can_withdraw", "created_at", "revoked_at")
+    list_filter = ("can_trade", "can_withdraw", ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("user",)
+    search_fields = ("label", "key", "user__email")
+    date_hierarchy = "created_at"
+    fields = ("user", "label", "key", "can_trade", "can_withdraw", "created_at", "revoked_at")
+    readonly_fields = fields
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: nobody but its owner may see a key's secret, and that only once."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Refuse: a revoked key stays on record."""
+        return False
+
+    @admin.display(description="key")
+    def short_key(self, key: ApiKey) -> str:
+        """Return the beginning of the key, which is what its owner sees too."""
+        return f"{key.key[:8]}…"
+
+    @admin.action(description="Revoke selected keys")
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        """End keys for ever."""
+        for key in keys:
+            api_key_revoke(key=key)
+        self.message_user(request, "The selected keys are revoked.")

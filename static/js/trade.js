@@ -1,0 +1,106 @@
+// The trade page: ties the market's public feed and the account's own connection to what is shown.
+
+import { Balances } from "./balances.js";
+import { BookView } from "./book_view.js";
+import { DepthChart } from "./depth_chart.js";
+import { MarketFeed } from "./feed.js";
+import { showLive } from "./live.js";
+import { readMarket } from "./market.js";
+import { formatUnits, parseUnits } from "./money.js";
+import { OpenOrders } from "./open_orders.js";
+import { OrderForm, tellOutcome } from "./order_form.js";
+import { Pending } from "./pending.js";
+import { AnswerLost, Api, Refused } from "./socket.js";
+import { toast } from "./toasts.js";
+import { TradesList } from "./trades_list.js";
+
+const root = document.getElementById("trade");
+const market = readMarket(root);
+const user = root.dataset.user;
+const live = { feed: false, account: !user };
+let account = null;
+
+const bookView = new BookView(market, (price) => account?.form.setPrice(price));
+const depthChart = new DepthChart(market);
+const tradesList = new TradesList(market);
+
+const feed = new MarketFeed(market.symbol, {
+  onBook(book) {
+    bookView.draw(book);
+    depthChart.draw(book);
+    account?.form.suggestPrice();
+  },
+  onTrades: (trades, isFirst) => tradesList.add(trades, isFirst),
+  onState: (isLive) => show("feed", isLive),
+});
+
+if (user) account = openAccount();
+
+function show(part, isLive, reason) {
+  live[part] = isLive;
+  showLive(live.feed && live.account, reason);
+}
+
+function openAccount() {
+  const balances = new Balances();
+  const pending = new Pending(user);
+  const api = new Api({ onReady, onEvent, onState: (isLive, reason) => show("account", isLive, reason) });
+  const orders = new OpenOrders(market, (id) =>
+    api.request("order.cancel", { symbol: market.symbol, orderId: Number(id) }),
+  );
+  const form = new OrderForm(market, {
+    pending,
+    free: (asset) => balances.free(asset),
+    best: () => [feed.book.topBids(1)[0]?.[0] ?? null, feed.book.topAsks(1)[0]?.[0] ?? null],
+    place: (params) => api.request("order.place", params),
+  });
+
+  async function onReady() {
+    orders.forgetReports();
+    balances.forgetEvents();
+    orders.load(await api.request("openOrders.status", { symbol: market.symbol }));
+    balances.load(await api.request("account.status"));
+    form.draw();
+    settle();
+  }
+
+  function onEvent(event) {
+    if (event.e === "executionReport") {
+      orders.report(event);
+      if (event.x === "TRADE" && event.s === market.symbol) tellFill(event);
+    } else if (event.e === "outboundAccountPosition") {
+      balances.take(event);
+      form.drawAvailable();
+    }
+  }
+
+  async function settle() {
+    try {
+      await pending.settle(ask, (order, found) => {
+        if (found) tellOutcome(order.text, found);
+        else toast("bad", "Order not placed", `${order.text}: it did not arrive. Nothing was traded.`);
+      });
+    } catch (error) {
+      if (!(error instanceof AnswerLost || error instanceof Refused)) throw error;
+      // The next connection asks again.
+    }
+  }
+
+  async function ask(id, order) {
+    try {
+      return await api.request("order.status", { symbol: order.symbol, origClientOrderId: id });
+    } catch (error) {
+      if (error instanceof Refused && error.code === -2013) return null;
+      throw error;
+    }
+  }
+
+  return { form };
+}
+
+function tellFill(event) {
+  if (!event.m) return; // the taker already hears of its fills in the answer to its order
+  const side = event.S === "BUY" ? "Bought" : "Sold";
+  const quantity = formatUnits(parseUnits(event.l), 0);
+  toast("good", event.X === "FILLED" ? "Order filled" : "Order partly filled", `${side} ${quantity} ${market.base} at ${formatUnits(parseUnits(event.L), 0)}`);
+}

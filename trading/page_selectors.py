@@ -1,0 +1,124 @@
+"""Reads of the trading pages: markets with their last price, and histories in pages."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.http import Http404
+
+from mex.money import DECIMALS, UNITS
+from trading.models import Market, Order, Trade
+from trading.selectors import open_orders_of
+
+PAGE_ROWS = 25
+PAGE_NUMBER_MAX = 200
+"""Who needs older rows than 200 pages asks the API, which pages by id."""
+
+LAST_TRADES = 30
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows of a history, newest first."""
+
+    rows: list[Row]
+    number: int
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One side of a trade, as its owner sees it. `fee` is in `fee_asset`, the asset received."""
+
+    trade: Trade
+    is_buy: bool
+
+    @property
+    def fee(self) -> int:
+        """Return the fee in units of the asset received."""
+        return self.trade.buyer_fee if self.is_buy else self.trade.seller_fee
+
+    @property
+    def fee_asset(self) -> str:
+        """Return the code of the asset received."""
+        return self.trade.market.base.code if self.is_buy else self.trade.market.quote.code
+
+    @property
+    def is_maker(self) -> bool:
+        """Return whether the owner's order was in the book first."""
+        return self.trade.buyer_is_maker == self.is_buy
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A market with its last trade, if there was one."""
+
+    market: Market
+    last: Trade | None
+
+
+def market_of(symbol: str) -> Market:
+    """Return a market by its symbol, in any case. Raises Http404."""
+    market = Market.objects.select_related("base", "quote").filter(symbol=symbol.upper()).first()
+    if market is None:
+        raise Http404("no such market")
+    return market
+
+
+def listings() -> list[Listing]:
+    """Return every market with its last trade."""
+    markets = Market.objects.select_related("base", "quote")
+    return [Listing(market, Trade.objects.filter(market=market).order_by("-number").first()) for market in markets]
+
+
+def last_trades(market: Market) -> list[Trade]:
+    """Return a market's last trades, newest first."""
+    return list(Trade.objects.filter(market=market).order_by("-number")[:LAST_TRADES])
+
+
+def open_orders(user_id: int, market: Market) -> list[Order]:
+    """Return a user's open orders in a market, newest first."""
+    return open_orders_of(account=user_id, market=market.pk)[::-1]
+
+
+def decimals_of(step: int) -> int:
+    """Return how many decimals a price or quantity on this step can have."""
+    decimals = DECIMALS
+    while decimals and step % (UNITS // 10 ** (decimals - 1)) == 0:
+        decimals -= 1
+    return decimals
+
+
+def page_of(rows: list[Row], number: int) -> Page[Row]:
+    """Return a page from its own rows and at least one of the next, if there are any."""
+    return Page(rows[:PAGE_ROWS], number, len(rows) > PAGE_ROWS and number < PAGE_NUMBER_MAX)
+
+
+def bounds(number: int) -> tuple[int, int]:
+    """Return the first and last row that `page_of` needs."""
+    return (number - 1) * PAGE_ROWS, number * PAGE_ROWS + 1
+
+
+def orders_page(user_id: int, number: int) -> Page[Order]:
+    """Return a page of a user's orders of all markets."""
+    start, end = bounds(number)
+    rows: list[Order] = []
+    # One query per market, because the index leads there by (account, market, id) and not by (account, id).
+    for market in Market.objects.all():
+        orders = Order.objects.filter(account_id=user_id, market=market).select_related("market__base", "market__quote")
+        rows += orders.order_by("-id")[:end]
+    rows.sort(key=lambda order: -order.pk)
+    return page_of(rows[start:end], number)
+
+
+def fills_page(user_id: int, number: int) -> Page[Fill]:
+    """Return a page of a user's trades of all markets; a trade with oneself shows both sides."""
+    start, end = bounds(number)
+    rows: list[Fill] = []
+    for market in Market.objects.all():
+        trades = Trade.objects.filter(market=market).select_related("market__base", "market__quote")
+        rows += [Fill(trade, True) for trade in trades.filter(buyer_id=user_id).order_by("-number")[:end]]
+        rows += [Fill(trade, False) for trade in trades.filter(seller_id=user_id).order_by("-number")[:end]]
+    rows.sort(key=lambda fill: (-fill.trade.time_ms, -fill.trade.number))
+    return page_of(rows[start:end], number)

@@ -1,0 +1,256 @@
+"""The admin of wallets: assets can be changed, money can only be looked at."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+from mex.admin import ReadOnlyAdmin, UnitsFormField, amount_column, time_column
+from trading.engine.enums import HoldState, Reason
+from wallets.ledger.chart import Owner
+from wallets.models import (
+    Asset,
+    Balance,
+    ChainCursor,
+    ChainTransaction,
+    Deposit,
+    DepositAddress,
+    Hold,
+    Posting,
+    Withdrawal,
+)
+
+
+def owner_name(owner: int) -> str:
+    """Return who an owner of a ledger account is: a person's e-mail or one of mex's own accounts."""
+    if owner < 0:
+        return Owner(owner).name.lower().replace("_", " ")
+    user = User.objects.filter(pk=owner).only("email").first()
+    return user.email if user else f"user {owner}"
+
+
+class AssetForm(forms.ModelForm):
+    """An asset, with its amounts as decimals."""
+
+    withdrawal_fee = UnitsFormField(help_text="In whole coins; taken out of the withdrawn amount.")
+    withdrawal_min = UnitsFormField(help_text="In whole coins; smallest amount to withdraw, with the fee in it.")
+
+    class Meta:
+        model = Asset
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        """Raise for links without their placeholder, and where nothing would be left after the fee."""
+        data = super().clean() or self.cleaned_data
+        for field, mark in (("transaction_url", "{txid}"), ("address_url", "{address}")):
+            if data.get(field) and mark not in data[field]:
+                self.add_error(field, f"The link must contain {mark}.")
+        fee, least = data.get("withdrawal_fee"), data.get("withdrawal_min")
+        if fee is not None and least is not None and least <= fee:
+            raise ValidationError({"withdrawal_min": "The minimum must be more than the fee."})
+        return data
+
+
+@admin.register(Asset)
+class AssetAdmin(admin.ModelAdmin):
+    """Assets: confirmations, fee, minimum, links, and whether deposits and withdrawals are open."""
+
+    form = AssetForm
+    list_display = (
+        "code",
+        "name",
+        "chain",
+        "network",
+        "confirmations",
+        amount_column("withdrawal_fee"),
+        amount_column("withdrawal_min", "withdrawal minimum"),
+        "deposits_open",
+        "withdrawals_open",
+    )
+    list_filter = ("chain", "deposits_open", "withdrawals_open")
+    search_fields = ("code", "name")
+    fieldsets = (
+        (None, {"fields": ("code", "name", "chain", "network", "chain_decimals")}),
+        ("Confirmations and withdrawals", {"fields": ("confirmations", "withdrawal_fee", "withdrawal_min")}),
+        ("Open", {"fields": ("deposits_open", "withdrawals_open")}),
+        ("Explorer links", {"fields": ("transaction_url", "address_url")}),
+    )
+
+    def get_readonly_fields(self, request: Any, obj: Asset | None = None) -> tuple[str, ...]:
+        """Return what must not change once rows refer to it."""
+        return ("code", "chain", "network", "chain_decimals") if obj else ()
+
+    def has_delete_permission(self, request: Any, obj: Asset | None = None) -> bool:
+        """Refuse: the ledger refers to assets for ever. Close its deposits and withdrawals instead."""
+        return False
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnlyAdmin):
+    """The ledger."""
+
+    list_display = (
+        "id",
+        "time",
+        "from_owner",
+        "to_owner",
+        "amount_text",
+        "asset",
+        "reason_name",
+        "reference",
+        "sequence",
+    )
+    list_filter = ("asset", "reason")
+    list_select_related = ("asset",)
+    search_fields = ("=reference", "=debit", "=credit")
+    search_help_text = "Reference, or the number of a user or account"
+    ordering = ("-id",)
+    time = staticmethod(time_column("time_ms", "time"))
+    amount_text = staticmethod(amount_column("amount"))
+
+    @admin.display(description="from (debit)")
+    def from_owner(self, posting: Posting) -> str:
+        """Return whom it left."""
+        return owner_name(posting.debit)
+
+    @admin.display(description="to (credit)")
+    def to_owner(self, posting: Posting) -> str:
+        """Return whom it reached."""
+        return owner_name(posting.credit)
+
+    @admin.display(description="reason", ordering="reason")
+    def reason_name(self, posting: Posting) -> str:
+        """Return why."""
+        return Reason(posting.reason).name.lower().replace("_", " ")
+
+
+@admin.register(Balance)
+class BalanceAdmin(ReadOnlyAdmin):
+    """What everyone has."""
+
+    list_display = ("owner_text", "asset", "balance_text", "held_text")
+    list_filter = ("asset",)
+    list_select_related = ("asset",)
+    search_fields = ("=owner",)
+    search_help_text = "Number of a user or account"
+    balance_text = staticmethod(amount_column("balance"))
+    held_text = staticmethod(amount_column("held"))
+
+    @admin.display(description="owner", ordering="owner")
+    def owner_text(self, balance: Balance) -> str:
+        """Return who."""
+        return owner_name(balance.owner)
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin):
+    """Funds set aside for withdrawals."""
+
+    list_display = ("reference", "owner_text", "asset", "amount_text", "state_name")
+    list_filter = ("asset", "state")
+    list_select_related = ("asset",)
+    search_fields = ("=reference", "=account")
+    amount_text = staticmethod(amount_column("amount"))
+
+    @admin.display(description="account", ordering="account")
+    def owner_text(self, hold: Hold) -> str:
+        """Return whose."""
+        return owner_name(hold.account)
+
+    @admin.display(description="state", ordering="state")
+    def state_name(self, hold: Hold) -> str:
+        """Return what became of it."""
+        return HoldState(hold.state).name.lower()
+
+
+@admin.register(ChainCursor)
+class ChainCursorAdmin(ReadOnlyAdmin):
+    """How far each chain has been looked at."""
+
+    list_display = ("chain", "height", "tip_height", "block_hash", "seen_at")
+
+
+@admin.register(DepositAddress)
+class DepositAddressAdmin(ReadOnlyAdmin):
+    """Addresses of ours."""
+
+    list_display = ("address", "asset", "user", "assigned_at", "derivation_index")
+    list_filter = ("asset", ("user", admin.EmptyFieldListFilter))
+    list_select_related = ("asset", "user")
+    search_fields = ("address", "user__email")
+    date_hierarchy = "assigned_at"
+
+
+@admin.register(Deposit)
+class DepositAdmin(ReadOnlyAdmin):
+    """Coins that arrived."""
+
+    list_display = (
+        "id",
+        "user",
+        "amount_text",
+        "asset",
+        "status",
+        "confirmations",
+        "confirmations_needed",
+        "block_height",
+        "txid",
+        "seen_at",
+    )
+    list_filter = ("status", "asset")
+    list_select_related = ("asset", "user")
+    search_fields = ("txid", "user__email", "address__address")
+    date_hierarchy = "seen_at"
+    ordering = ("-id",)
+    amount_text = staticmethod(amount_column("amount"))
+
+
+@admin.register(ChainTransaction)
+class ChainTransactionAdmin(ReadOnlyAdmin):
+    """Transactions that we signed."""
+
+    list_display = (
+        "txid",
+        "asset",
+        "kind",
+        "status",
+        "confirmations",
+        "fee_text",
+        "sender",
+        "nonce",
+        "created_at",
+        "confirmed_at",
+    )
+    list_filter = ("status", "kind", "asset")
+    list_select_related = ("asset",)
+    search_fields = ("txid", "sender")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+    fee_text = staticmethod(amount_column("network_fee"))
+
+
+@admin.register(Withdrawal)
+class WithdrawalAdmin(ReadOnlyAdmin):
+    """Coins on their way out."""
+
+    list_display = (
+        "id",
+        "user",
+        "amount_text",
+        "fee_text",
+        "asset",
+        "status",
+        "reject_reason",
+        "address",
+        "transaction",
+        "requested_at",
+    )
+    list_filter = ("status", "asset")
+    list_select_related = ("asset", "user", "transaction")
+    search_fields = ("=id", "address", "user__email", "transaction__txid", "client_id")
+    date_hierarchy = "requested_at"
+    ordering = ("-requested_at",)
+    amount_text = staticmethod(amount_column("amount"))
+    fee_text = staticmethod(amount_column("fee"))
