@@ -52,6 +52,7 @@ class Hub:
         self.reports: AccountReports
         self._listeners: dict[int, set[AccountListener]] = {}
         self._batch = 0
+        self._is_closing = False
         self._events_at = b"$"
         self._notices_at = b"$"
         self._ready: asyncio.Task[None] | None = None
@@ -77,6 +78,8 @@ class Hub:
 
     async def close(self) -> None:
         """End the tasks and the connections to the pipes."""
+        # The flag as well, because the Redis client can swallow a cancellation that meets an answer.
+        self._is_closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,7 +129,7 @@ class Hub:
     async def _read_streams(self) -> None:
         events_key = pipes.events_key(settings.MEX_SHARD)
         is_down = False
-        while True:
+        while not self._is_closing:
             try:
                 answer = await self._pipe.xread(
                     {events_key: self._events_at, pipes.NOTICES_KEY: self._notices_at}, block=1000
