@@ -52,7 +52,8 @@ class Instance:
     def open(cls, folder: Path) -> "Instance":
         """Return the instance of a folder, which is made if there is none."""
         folder = folder.absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        # Wallets, keys and the database are in there: nobody else has any business with it.
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / _FILE
         if path.exists():
             return cls(**{**json.loads(path.read_text()), "folder": folder})

@@ -27,6 +27,8 @@ class Service(Protocol):
     """Something to run: what to execute, how to see that it answers, and what to do when it has ended."""
 
     name: str
+    ready_text: str
+    """What it writes when it is ready; empty if it says nothing."""
 
     def command(self) -> Sequence[str]:
         """Return the program and its arguments; called before each start."""

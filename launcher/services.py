@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +52,7 @@ class Valkey:
 
     def __init__(self, folder: Path, *, port: int, password: str) -> None:
         self.name = "valkey"
+        self.ready_text = ""
         self.url = f"redis://:{password}@127.0.0.1:{port}/0"
         self._folder = folder
         self._port = port
@@ -100,6 +99,7 @@ class Bitcoind:
 
     def __init__(self, folder: Path, program: Path, *, port: int, password: str) -> None:
         self.name = "bitcoind"
+        self.ready_text = ""
         self.url = f"http://mex:{password}@127.0.0.1:{port}"
         self._folder = folder
         self._program = program
@@ -178,6 +178,7 @@ class Anvil:
 
     def __init__(self, folder: Path, program: Path, *, port: int, chain_id: int = 31337) -> None:
         self.name = "anvil"
+        self.ready_text = ""
         self.url = f"http://127.0.0.1:{port}"
         self._folder = folder
         self._program = program
@@ -246,15 +247,6 @@ def running(service: Service, folder: Path, env: Mapping[str, str] | None = None
         yield process
     finally:
         stop([process], grace_s=STOP_GRACE_S)
-
-
-def answers(url: str) -> bool:
-    """Return whether a page answers with 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as response:
-            return bool(response.status == 200)
-    except (OSError, urllib.error.HTTPError):
-        return False
 
 
 def write_secret(path: Path, text: str) -> None:

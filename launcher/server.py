@@ -1,0 +1,180 @@
+"""`script/server`: the whole exchange on one machine, until it is told to stop."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from launcher import nodes
+from launcher.console import say, step
+from launcher.instance import ROOT, AlreadyRunning, Instance, default_folder, settings_in
+from launcher.processes import Service, end_leftovers, is_free
+from launcher.programs import InstallError
+from launcher.readiness import answers_page, answers_websocket
+from launcher.services import Anvil, Bitcoind, Program, Valkey
+from launcher.supervisor import Stage, StartFailed, Stopped, Supervisor
+
+_READY_TIMEOUT_S = 90.0
+_LEFTOVERS_GRACE_S = 5.0
+_PYTHON = sys.executable
+
+# In all less than the 15 seconds in which everything must have ended.
+_GRACE_S = {"interface": 5.0, "engine": 3.0, "backing": 5.0}
+
+
+class Web(Program):
+    """Pages, API and websockets; ready when a page and a websocket answer."""
+
+    def __init__(self, port: int, log_level: str) -> None:
+        # Daphne names every request unless it is told to be quiet.
+        verbosity = "1" if log_level in ("http", "debug") else "0"
+        super().__init__(
+            "web", _PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", verbosity, "mex.asgi:application"
+        )
+        self._port = port
+
+    def is_ready(self) -> bool:
+        """Return whether a page and a websocket answer."""
+        return answers_page(f"http://127.0.0.1:{self._port}/") and answers_websocket(self._port)
+
+
+def backing_services(instance: Instance, programs: Path, environment: Mapping[str, str]) -> list[Service]:
+    """Return what mex runs on, without what the operator brings himself through the environment."""
+    folder = instance.folder
+    services: list[Service] = []
+    if "REDIS_URL" not in settings_in(environment):
+        services.append(Valkey(folder / "valkey", port=instance.valkey_port, password=instance.valkey_password))
+    if "BITCOIN_RPC_URL" not in settings_in(environment):
+        services.append(
+            Bitcoind(
+                folder / "bitcoin",
+                programs / "bitcoind",
+                port=instance.bitcoin_port,
+                password=instance.bitcoin_password,
+            )
+        )
+    if "ETHEREUM_RPC_URL" not in settings_in(environment):
+        services.append(Anvil(folder / "ethereum", programs / "anvil", port=instance.ethereum_port))
+    return services
+
+
+def engine_service() -> Service:
+    """Return the matching engine."""
+    return Program("engine", _PYTHON, "manage.py", "run_engine", ready_text="engine ready")
+
+
+def worker_services(instance: Instance) -> list[Service]:
+    """Return what polls the chains and signs, the clock of both, and the miner of our own chains."""
+    celery = (_PYTHON, "-m", "celery", "-A", "celery_app")
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
+    return [
+        Program(
+            "worker-chains", *celery, "worker", "-Q", "chains", "-P", "threads", "-c", "2", "-n", "chains@mex", *quiet
+        ),
+        Program("worker-signer", *celery, "worker", "-Q", "signer", "-P", "solo", "-n", "signer@mex", *quiet),
+        Program(
+            "beat", *celery, "beat", "--pidfile=", "-s", str(instance.folder / "beat-schedule"), "--loglevel", "INFO"
+        ),
+        Program("miner", _PYTHON, "manage.py", "run_miner"),
+    ]
+
+
+def market_maker() -> Service:
+    """Return the small market maker, which trades through the public API."""
+    return Program("market-maker", _PYTHON, "manage.py", "run_market_maker")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the server and return its exit code."""
+    parser = argparse.ArgumentParser(prog="script/server", description="Run the whole exchange on this machine.")
+    parser.add_argument("--port", type=int, default=8000, help="port of pages and API on 127.0.0.1 (default 8000)")
+    parser.add_argument("--data", type=Path, default=default_folder(os.environ), help="folder of all state (.mex)")
+    options = parser.parse_args(arguments)
+    instance = Instance.open(options.data)
+    try:
+        with instance.lock():
+            return _serve(instance, options.port)
+    except AlreadyRunning as error:
+        say(f"mex: {error}")
+        return 1
+
+
+def _serve(instance: Instance, port: int) -> int:
+    left = end_leftovers(instance.folder / "run", grace_s=_LEFTOVERS_GRACE_S)
+    if left:
+        say(f"mex: ended what an earlier run left behind: {', '.join(left)}")
+    if not is_free(port):
+        say(f"mex: port {port} of 127.0.0.1 is in use: choose another with --port")
+        return 1
+    instance.choose_ports(port)
+    instance.given = {name: value for name, value in settings_in(os.environ).items() if name != "MEX_DATA"}
+    instance.save()
+    environment = instance.environment(os.environ)
+    supervisor = Supervisor(
+        logs=instance.folder / "logs", pid_files=instance.folder / "run", environment=environment, cwd=ROOT, say=say
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.stopping.set())
+    try:
+        programs = nodes.ensure()
+    except InstallError as error:
+        say(f"mex: {error}")
+        return 1
+    backing = backing_services(instance, programs, os.environ)
+    engine = engine_service()
+    web = Web(port, environment.get("LOG_LEVEL", "info"))
+    workers = worker_services(instance)
+    maker = market_maker()
+    stages = [
+        Stage(services=backing, grace_s=_GRACE_S["backing"]),
+        Stage(services=[engine], grace_s=_GRACE_S["engine"]),
+        Stage(services=[web, *workers, maker], grace_s=_GRACE_S["interface"]),
+    ]
+    try:
+        with step("starting the pipe and the chains, bringing the database up to date"):
+            supervisor.start(backing)
+            _manage(supervisor, environment, instance.folder, "migrate", "--noinput", "--verbosity", "1")
+            supervisor.wait_ready(backing, timeout_s=_READY_TIMEOUT_S)
+            _manage(supervisor, environment, instance.folder, "run_miner", "--prepare")
+        with step("starting engine, web and workers"):
+            supervisor.start([engine, web, *workers])
+            supervisor.wait_ready([engine, web], timeout_s=_READY_TIMEOUT_S)
+            supervisor.start([maker])
+        supervisor.wait_ready(backing, timeout_s=_READY_TIMEOUT_S)
+        say(f"mex is ready at {instance.url}")
+        supervisor.run()
+    except Stopped:
+        pass
+    except StartFailed as error:
+        say(f"mex: {error}")
+        return 1
+    finally:
+        say("mex: stopping")
+        supervisor.stop(stages)
+    say("mex: stopped")
+    return 0
+
+
+def _manage(supervisor: Supervisor, environment: Mapping[str, str], folder: Path, *command: str) -> None:
+    """Run a management command to its end. Raises StartFailed with what it said, or Stopped."""
+    log = folder / "logs" / f"{command[0]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [_PYTHON, "manage.py", *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        while process.poll() is None:
+            if supervisor.stopping.wait(0.05):
+                process.terminate()
+                process.wait()
+                raise Stopped
+    if process.returncode:
+        said = log.read_text(errors="replace").strip()[-2_000:]
+        raise StartFailed(f"manage.py {command[0]} ended with code {process.returncode}:\n{said}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,198 @@
+"""Mine the local chains: quickly while something waits for confirmations, hardly at all otherwise."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from wallets.chains.bitcoin import BitcoinNode
+from wallets.chains.ethereum import EthereumNode
+from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
+from wallets.chains.local import bitcoin_fund, bitcoin_mine, ethereum_mine, faucet_node
+from wallets.models import Asset, Chain
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+LINGER_S = 1.5
+"""How long a new transaction stays unconfirmed, so that a deposit is seen at 0 confirmations first."""
+
+IDLE_S = 300.0
+"""Time between blocks when nothing waits: chains must not grow for ever, nor look dead."""
+
+_RETRY_S = 2.0
+
+
+class MinedChain(Protocol):
+    """A chain that we mine ourselves."""
+
+    def has_pending(self) -> bool:
+        """Return whether a transaction could go into the next block."""
+
+    def height(self) -> int:
+        """Return the number of the last block."""
+
+    def has_transactions(self, height: int) -> bool:
+        """Return whether a block holds a transaction that is not the miner's own."""
+
+    def mine(self) -> None:
+        """Mine one block."""
+
+
+class BitcoinChain:
+    """bitcoind on regtest; the faucet's wallet gets the rewards."""
+
+    def __init__(self, faucet: BitcoinNode) -> None:
+        self._faucet = faucet
+
+    def has_pending(self) -> bool:
+        """Return whether the memory pool holds a transaction."""
+        return bool(self._faucet.root.call("getmempoolinfo")["size"])
+
+    def height(self) -> int:
+        """Return the number of the last block."""
+        return int(self._faucet.root.call("getblockcount"))
+
+    def has_transactions(self, height: int) -> bool:
+        """Return whether a block holds more than its coinbase."""
+        block = self._faucet.root.call("getblockhash", height)
+        return bool(self._faucet.root.call("getblockheader", block)["nTx"] > 1)
+
+    def mine(self) -> None:
+        """Mine one block."""
+        bitcoin_mine(self._faucet)
+
+
+class EthereumChain:
+    """anvil without mining of its own."""
+
+    def __init__(self, node: EthereumNode) -> None:
+        self._node = node
+
+    def has_pending(self) -> bool:
+        """Return whether the pool holds a transaction that can be mined; one that waits for its nonce cannot."""
+        return int(self._node.rpc.call("txpool_status")["pending"], 16) > 0
+
+    def height(self) -> int:
+        """Return the number of the last block."""
+        return int(self._node.rpc.call("eth_blockNumber"), 16)
+
+    def has_transactions(self, height: int) -> bool:
+        """Return whether a block holds a transaction."""
+        return int(self._node.rpc.call("eth_getBlockTransactionCountByNumber", hex(height)), 16) > 0
+
+    def mine(self) -> None:
+        """Mine one block."""
+        ethereum_mine(self._node)
+
+
+class Miner:
+    """Decides when a chain gets its next block. Times are seconds of one clock that never goes back."""
+
+    def __init__(self, chain: MinedChain, *, interval_s: float, needed: Callable[[], int]) -> None:
+        self._chain = chain
+        self._interval_s = interval_s
+        self._needed = needed
+        self._pending_since_s: float | None = None
+        self._mined_s = float("-inf")
+        self._looked_at = (-1, -1)
+        self._is_busy = False
+
+    def tick(self, now_s: float) -> bool:
+        """Mine a block if it is time, and return whether one was mined."""
+        if not self._is_due(now_s):
+            return False
+        self._chain.mine()
+        self._mined_s = now_s
+        self._pending_since_s = None
+        return True
+
+    def _is_due(self, now_s: float) -> bool:
+        since_s = now_s - self._mined_s
+        if self._chain.has_pending():
+            if self._pending_since_s is None:
+                self._pending_since_s = now_s
+            return since_s >= self._interval_s and now_s - self._pending_since_s >= LINGER_S
+        self._pending_since_s = None
+        if self._waits_for_confirmations():
+            return since_s >= self._interval_s
+        return since_s >= IDLE_S
+
+    def _waits_for_confirmations(self) -> bool:
+        # One block more than needed, so that whoever looks at the tip alone sees the last confirmation too.
+        height, depth = self._chain.height(), self._needed() + 1
+        if self._looked_at != (height, depth):
+            self._looked_at = (height, depth)
+            recent = range(height, max(height - depth, 0), -1)
+            self._is_busy = any(self._chain.has_transactions(number) for number in recent)
+        return self._is_busy
+
+
+class Command(BaseCommand):
+    """Prepare the local chains and mine them until told to stop."""
+
+    help = "Mine the local chains: quickly while something waits for confirmations. Refused on other chains."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--prepare", action="store_true", help="Make wallets and first coins, then end.")
+        parser.add_argument("--bitcoin-interval", type=float, default=2.0, help="Seconds between BTC blocks (2).")
+        parser.add_argument("--ethereum-interval", type=float, default=1.0, help="Seconds between ETH blocks (1).")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.MEX_LOCAL_CHAINS:
+            raise CommandError("only local chains are mined here: MEX_LOCAL_CHAINS is off")
+        self._stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        faucet = self._prepare()
+        if options["prepare"] or faucet is None:
+            return
+        miners = [
+            Miner(
+                BitcoinChain(faucet),
+                interval_s=options["bitcoin_interval"],
+                needed=lambda: confirmations(Chain.BITCOIN),
+            ),
+            Miner(
+                EthereumChain(EthereumNode()),
+                interval_s=options["ethereum_interval"],
+                needed=lambda: confirmations(Chain.ETHEREUM),
+            ),
+        ]
+        self.stdout.write("mining")
+        while not self._stopping.wait(TICK_S):
+            for miner in miners:
+                try:
+                    miner.tick(time.monotonic())
+                except (ChainUnavailable, ChainRefused) as error:
+                    log.warning("no block was mined: %s", error)
+                    self._stopping.wait(_RETRY_S)
+
+    def _prepare(self) -> BitcoinNode | None:
+        """Open the wallets and see that the faucet has coins; wait for a node that is not there yet."""
+        while not self._stopping.is_set():
+            try:
+                BitcoinNode().wallet_open()
+                faucet = faucet_node()
+                bitcoin_fund(faucet)
+            except ChainUnavailable as error:
+                log.warning("waiting for bitcoind: %s", error)
+                self._stopping.wait(_RETRY_S)
+            else:
+                return faucet
+        return None
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+
+
+def confirmations(chain: Chain) -> int:
+    """Return the most confirmations that an asset of the chain waits for."""
+    needed = Asset.objects.filter(chain=chain).values_list("confirmations", flat=True)
+    return max(needed, default=1)
