@@ -1,0 +1,112 @@
+"""The whole thing, end to end, on a running instance: register, deposit, trade, withdraw, audit."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from mex.money import format_units, parse_units
+from trading.client.errors import ApiRefused, ApiUnavailable
+from trading.demo.outcome import DemoFailed, demand
+from trading.demo.outside import demand_bitcoin, demand_ether, fresh_bitcoin_address, fresh_ethereum_address
+from trading.demo.person import Person
+from trading.demo.trade import QUANTITY, Fill, trade
+from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
+from wallets.ledger.audit import audit_run
+
+DEPOSIT_BTC, DEPOSIT_ETH = "1.00000000", "5.00000000"
+WITHDRAW_BTC, WITHDRAW_ETH = "0.02000000", "0.50000000"
+
+
+class Command(BaseCommand):
+    """Run the demo; end with status 1 at the first thing that does not hold."""
+
+    help = "Two new users deposit, trade and withdraw on the instance at MEX_URL; then the audit."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run all steps."""
+        if not settings.MEX_LOCAL_CHAINS:
+            raise CommandError("the demo needs local chains: it takes coins from the faucet")
+        url = os.environ.get("MEX_URL", "http://127.0.0.1:8000")
+        self._number = 0
+        try:
+            self._run(url)
+        except DemoFailed as failure:
+            raise CommandError(f"demo: {failure}") from None
+        except (ApiRefused, ApiUnavailable, ChainRefused, ChainUnavailable) as error:
+            raise CommandError(f"demo: {error}") from error
+
+    def _run(self, url: str) -> None:
+        self._say(f"demo at {url}")
+        alice, bob = Person(url, "Alice"), Person(url, "Bob")
+        for person in (alice, bob):
+            person.register()
+            person.make_key()
+            self._say(f"{person.name}: registered as {person.email}, API key {person.key[:8]}…")
+        self._deposit(alice, "BTC", DEPOSIT_BTC)
+        self._deposit(bob, "ETH", DEPOSIT_ETH)
+        before = {person.name: person.balances() for person in (alice, bob)}
+        fill = trade(url, bob, alice, self._say)
+        self._settle(alice, bob, before, fill)
+        self._withdraw(bob, "BTC", fresh_bitcoin_address(), WITHDRAW_BTC)
+        self._withdraw(alice, "ETH", fresh_ethereum_address(), WITHDRAW_ETH)
+        self._audit()
+        self._say("demo: all of it held")
+
+    def _deposit(self, person: Person, asset: str, amount: str) -> None:
+        address = person.deposit_address(asset)
+        person.press_faucet(asset, amount)
+        self._say(f"{person.name}: the faucet pays {amount} {asset} to {address}")
+        row = person.watch_deposit(asset, self._say)
+        demand(row["amount"] == amount, f"{amount} {asset} were paid, {row['amount']} arrived")
+        demand(row["address"] == address, f"the deposit went to {row['address']}, not to {address}")
+        self._expect(person, {asset: (parse_units(amount), 0)})
+        self._say(f"{person.name}: {self._funds(person)}")
+
+    def _settle(self, buyer: Person, seller: Person, before: dict[str, dict[str, tuple[int, int]]], fill: Fill) -> None:
+        moved = {
+            buyer.name: {"ETH": QUANTITY - fill.buyer_fee, "BTC": -fill.quote},
+            seller.name: {"ETH": -QUANTITY, "BTC": fill.quote - fill.seller_fee},
+        }
+        for person in (buyer, seller):
+            old, change = before[person.name], moved[person.name]
+            self._expect(person, {asset: (old[asset][0] + change[asset], 0) for asset in ("BTC", "ETH")})
+            self._say(f"{person.name}: {self._funds(person)}")
+
+    def _withdraw(self, person: Person, asset: str, address: str, amount: str) -> None:
+        free = person.balances()[asset][0]
+        gross = parse_units(amount)
+        name = person.withdraw(asset, address, amount)
+        self._say(f"{person.name}: asked for {amount} {asset} to {address}, withdrawal {name}")
+        row = person.watch_withdrawal(asset, name, self._say)
+        net, fee = parse_units(row["amount"]), parse_units(row["transactionFee"])
+        demand(net + fee == gross, f"{amount} left the balance, {row['amount']} and {row['transactionFee']} are listed")
+        (demand_bitcoin if asset == "BTC" else demand_ether)(address, net)
+        self._expect(person, {asset: (free - gross, 0)})
+        self._say(f"{person.name}: {format_units(net)} {asset} arrived on chain, fee {format_units(fee)}")
+        self._say(f"{person.name}: {self._funds(person)}")
+
+    def _audit(self) -> None:
+        report = audit_run()
+        for finding in report.findings:
+            demand(not finding.skipped, f"audit: {finding.name} was not checked: {finding.skipped}")
+            demand(finding.differences == 0, f"audit: {finding.name}: {' · '.join(finding.first)}")
+        self._say(f"audit clean: {len(report.findings)} checks")
+
+    def _expect(self, person: Person, wanted: dict[str, tuple[int, int]]) -> None:
+        found = person.balances()
+        for asset, amounts in wanted.items():
+            demand(
+                found[asset] == amounts,
+                f"{person.name} should have {amounts} units of {asset} (free, locked), but has {found[asset]}",
+            )
+
+    def _funds(self, person: Person) -> str:
+        parts = [f"{format_units(free + locked)} {asset}" for asset, (free, locked) in person.balances().items()]
+        return "has " + " and ".join(parts)
+
+    def _say(self, line: str) -> None:
+        self._number += 1
+        self.stdout.write(f"{self._number:>3}  {line}")
+        self.stdout.flush()
