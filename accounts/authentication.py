@@ -5,7 +5,7 @@ Source: docs/api.md, "Authentication" (Binance Spot API: HMAC-SHA256 over the wh
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
@@ -133,7 +133,7 @@ def _without_signature(text: str) -> str:
     return "&".join(pair for pair in text.split("&") if not pair.startswith("signature="))
 
 
-def frame_texts(params: dict[str, str]) -> list[str]:
+def frame_texts(params: Mapping[str, str]) -> list[str]:
     """Return what a client may have signed for a websocket request: all but the signature, sorted by name."""
     pairs = sorted((name, value) for name, value in params.items() if name != "signature")
     return ["&".join(f"{name}={value}" for name, value in pairs), urlencode(pairs)]

@@ -12,7 +12,7 @@ Amount = NewType("Amount", int)  # units of 10^-8 of one asset
 Price = NewType("Price", int)  # quote units per one whole base asset
 
 DECIMALS = 8
-UNITS = 10**DECIMALS  # units in one whole asset
+UNITS: int = 10**DECIMALS  # units in one whole asset
 PPM = 1_000_000  # fee rates are parts per million
 AMOUNT_MAX = 2**63 - 1  # what a 64-bit column holds
 

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mex.middleware.ContentSecurityPolicy",
+    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -128,6 +129,10 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = MEX_DATA / "static"
+# Straight from static/: nothing to collect before a start. ETags make a browser's second look cheap.
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = MEX_PROFILE == "local"
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 # --- mail --------------------------------------------------------------------------------------------
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"

@@ -8,9 +8,12 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("wallets.urls")),
     path("", include("trading.urls")),
+    path("", include("trading.rest_urls")),
+    path("", include("wallets.sapi_urls")),
+    path("", include("trading.health")),
 ]
-# Pages for people: templates/400.html and so on. API routes answer in JSON themselves.
-handler400 = "django.views.defaults.bad_request"
-handler403 = "django.views.defaults.permission_denied"
-handler404 = "django.views.defaults.page_not_found"
-handler500 = "django.views.defaults.server_error"
+# JSON under the API's paths, templates/404.html and so on for people.
+handler400 = "mex.error_pages.bad_request"
+handler403 = "mex.error_pages.permission_denied"
+handler404 = "mex.error_pages.not_found"
+handler500 = "mex.error_pages.server_error"

@@ -9,13 +9,15 @@ from typing import TypeVar
 
 from django.db.models import F, Model, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
+from mex.clock import now_ms
 from mex.database import read_snapshot
 from mex.errors import OrderNotFound
 from trading.engine.enums import MarketStatus, OrderStatus, Side
 from trading.engine.markets import MarketSpec
 from trading.models import EngineState, Market, Order, Trade
-from wallets.models import Balance
+from wallets.models import Balance, ChainCursor
 
 
 def market_spec(market: Market) -> MarketSpec:
@@ -96,6 +98,47 @@ def trades_in(*, market: int, wanted: Range) -> list[Trade]:
 def balances_of(account: int) -> list[Balance]:
     """Return what an account has."""
     return list(Balance.objects.filter(owner=account))
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStanding:
+    """How far a chain was looked at, and how long ago its node last answered, in seconds."""
+
+    chain: str
+    height: int
+    tip_height: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where engine and chains stand."""
+
+    epoch: int
+    batch: int
+    sequence: int
+    last_order: int
+    lease_until_ms: int
+    lease_rest_s: float
+    chains: list[ChainStanding]
+
+
+def standing() -> Standing:
+    """Return where engine and chains stand."""
+    state = EngineState.objects.order_by("shard").first() or EngineState()
+    now = timezone.now()
+    return Standing(
+        epoch=state.epoch,
+        batch=state.batch,
+        sequence=state.sequence,
+        last_order=state.last_order,
+        lease_until_ms=state.lease_until_ms,
+        lease_rest_s=(state.lease_until_ms - now_ms()) / 1000,
+        chains=[
+            ChainStanding(row.chain, row.height, row.tip_height, (now - row.seen_at).total_seconds())
+            for row in ChainCursor.objects.order_by("chain")
+        ],
+    )
 
 
 Level = tuple[int, Side, int, int]  # market, side, price, quantity

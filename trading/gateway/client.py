@@ -51,6 +51,11 @@ class CommandClient:
         self._outgoing.append(Request(self._last_id, command))
         self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many commands wait for their answer."""
+        return len(self._waiting)
+
     async def request(self, command: Command) -> Sequence[Event]:
         """Send a command and return its events. Raises EngineBusy or AnswerUnknown."""
         future: asyncio.Future[Sequence[Event] | None] = asyncio.get_running_loop().create_future()

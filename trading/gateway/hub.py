@@ -9,7 +9,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 import redis
@@ -76,6 +76,11 @@ class Hub:
             if not listeners:
                 del self._listeners[account]
 
+    @property
+    def listening(self) -> int:
+        """Return how many accounts somebody listens to."""
+        return len(self._listeners)
+
     async def close(self) -> None:
         """End the tasks and the connections to the pipes."""
         # The flag as well, because the Redis client can swallow a cancellation that meets an answer.
@@ -108,8 +113,8 @@ class Hub:
         return task
 
     async def _end_of(self, key: str) -> bytes:
-        newest = await self._pipe.xrevrange(key, count=1)
-        return bytes(newest[0][0]) if newest else b"0-0"
+        newest = cast(list[pipes.Entry], await self._pipe.xrevrange(key, count=1))
+        return newest[0][0] if newest else b"0-0"
 
     async def _load_books(self) -> None:
         batch, updates, levels = await in_database(selectors.book_levels)
