@@ -1,215 +1,27 @@
-"""A small exchange in the database, consistent to the last unit, written by hand."""
+"""Fixtures of the audit's tests. Models are imported when a fixture runs: Django is loaded after this file."""
 
-import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
 
-from accounts.models import User
-from trading.engine.enums import HoldState, OrderStatus, OrderType, Reason, Side, TimeInForce
-from trading.models import EngineState, Market, MarketState, Order, Trade
-from wallets.ledger.chart import Owner
-from wallets.models import Asset, Balance, ChainTransaction, Deposit, DepositAddress, Hold, Posting, Withdrawal
-
-CHAIN, FEES, NETWORK_FEES = int(Owner.CHAIN), int(Owner.FEES), int(Owner.NETWORK_FEES)
-PAID = uuid.UUID("11111111-1111-4111-8111-111111111111")
-SENT = uuid.UUID("22222222-2222-4222-8222-222222222222")
-REFUSED = uuid.UUID("33333333-3333-4333-8333-333333333333")
-WAITING = uuid.UUID("44444444-4444-4444-8444-444444444444")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """Who and what there is."""
-
-    alice: User
-    bob: User
-    btc: Asset
-    eth: Asset
-    market: Market
+if TYPE_CHECKING:
+    from tests.audit.exchange import Exchange
 
 
 @pytest.fixture
-def exchange(db: None) -> Exchange:
-    """Two people who deposited, traded, withdrew and wait for more."""
-    alice = User.objects.create(email="alice@example.com")
-    bob = User.objects.create(email="bob@example.com")
-    there = Exchange(
-        alice, bob, Asset.objects.get(code="BTC"), Asset.objects.get(code="ETH"), Market.objects.get(symbol="ETHBTC")
-    )
-    _deposits(there)
-    _orders(there)
-    _trades(there)
-    _withdrawals(there)
-    _balances(there)
-    MarketState.objects.update(last_trade=2)
-    EngineState.objects.update(sequence=20, last_order=6)
-    return there
+def exchange(db: None) -> "Exchange":
+    """A small exchange, consistent to the last unit."""
+    from tests.audit.exchange import exchange_create
+
+    return exchange_create()
 
 
 @pytest.fixture
-def unguarded(exchange: Exchange) -> Exchange:
-    """The same, in a database that no longer refuses what must never be: what a test of the audit has to break."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("DROP TRIGGER posting_no_update")
-            cursor.execute("DROP TRIGGER posting_no_delete")
-            cursor.execute("PRAGMA ignore_check_constraints = ON")
-        else:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("ALTER TABLE wallets_posting DISABLE TRIGGER USER")
-            cursor.execute("ALTER TABLE wallets_balance DROP CONSTRAINT balance_never_overdrawn")
-            cursor.execute("ALTER TABLE trading_order DROP CONSTRAINT order_not_overfilled")
-    return exchange
+def unguarded(exchange: "Exchange") -> "Iterator[Exchange]":
+    """The same, in a database that no longer refuses what must never be."""
+    from tests.audit.exchange import constraints_restore, guards_remove
 
-
-@pytest.fixture(autouse=True)
-def _checks_on_again() -> "object":
-    yield
-    if connection.vendor == "sqlite" and connection.connection is not None:
-        connection.connection.execute("PRAGMA ignore_check_constraints = OFF")
-
-
-def post(debit: int, credit: int, asset: Asset, amount: int, reason: Reason, reference: str) -> None:
-    """Write a posting."""
-    Posting.objects.create(
-        sequence=1,
-        debit=debit,
-        credit=credit,
-        asset=asset,
-        amount=amount,
-        reason=int(reason),
-        reference=reference,
-        time_ms=1,
-    )
-
-
-def _deposits(there: Exchange) -> None:
-    for user, asset, amount in ((there.alice, there.btc, 200_000_000), (there.bob, there.eth, 1_000_000_000)):
-        address = DepositAddress.objects.create(asset=asset, user=user, address=f"address of {user.email}")
-        deposit = Deposit.objects.create(
-            asset=asset,
-            address=address,
-            user=user,
-            txid=f"deposit of {user.email}",
-            output=0,
-            amount=amount,
-            status=Deposit.Status.CREDITED,
-            confirmations=asset.confirmations,
-            confirmations_needed=asset.confirmations,
-        )
-        post(CHAIN, user.pk, asset, amount, Reason.DEPOSIT, deposit.reference)
-
-
-def _orders(there: Exchange) -> None:
-    gtc, ioc = TimeInForce.GTC, TimeInForce.IOC
-    limit, at_market = OrderType.LIMIT, OrderType.MARKET
-    new, part, filled = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
-    rows = [
-        (1, there.bob, Side.SELL, limit, gtc, part, 5_000_000, 300_000_000, 150_000_000, 7_500_000),
-        (2, there.alice, Side.BUY, at_market, gtc, filled, 0, 100_000_000, 100_000_000, 5_000_000),
-        (3, there.alice, Side.BUY, limit, gtc, new, 4_000_000, 200_000_000, 0, 0),
-        (4, there.alice, Side.BUY, limit, ioc, OrderStatus.EXPIRED, 3_000_000, 100_000_000, 0, 0),
-        (5, there.bob, Side.SELL, limit, gtc, OrderStatus.CANCELED, 9_000_000, 100_000_000, 0, 0),
-        (6, there.bob, Side.BUY, limit, ioc, filled, 5_000_000, 50_000_000, 50_000_000, 2_500_000),
-    ]
-    for number, user, side, kind, force, status, price, quantity, executed, executed_quote in rows:
-        Order.objects.create(
-            id=number,
-            account=user,
-            market=there.market,
-            client_order_id=f"order-{number}",
-            side=side,
-            type=kind,
-            time_in_force=force,
-            status=status,
-            price=price,
-            quantity=quantity,
-            quote_quantity=0,
-            executed=executed,
-            executed_quote=executed_quote,
-            created_ms=number,
-            updated_ms=number,
-        )
-
-
-def _trades(there: Exchange) -> None:
-    alice, bob, market = there.alice, there.bob, there.market
-    rows = [
-        (1, 100_000_000, 5_000_000, alice, 2, 200_000, 5_000),
-        (2, 50_000_000, 2_500_000, bob, 6, 100_000, 2_500),  # with himself: only the fees move
-    ]
-    for number, quantity, quote, buyer, order, buyer_fee, seller_fee in rows:
-        Trade.objects.create(
-            market=market,
-            number=number,
-            price=5_000_000,
-            quantity=quantity,
-            quote=quote,
-            buyer_is_maker=False,
-            buyer=buyer,
-            seller=bob,
-            buyer_order=order,
-            seller_order=1,
-            buyer_fee=buyer_fee,
-            seller_fee=seller_fee,
-            time_ms=number,
-        )
-        reference = f"{market.pk}:{number}"
-        if buyer != bob:
-            post(bob.pk, buyer.pk, there.eth, quantity, Reason.TRADE_BASE, reference)
-            post(buyer.pk, bob.pk, there.btc, quote, Reason.TRADE_QUOTE, reference)
-        post(buyer.pk, FEES, there.eth, buyer_fee, Reason.FEE_BUYER, reference)
-        post(bob.pk, FEES, there.btc, seller_fee, Reason.FEE_SELLER, reference)
-
-
-def _withdrawals(there: Exchange) -> None:
-    status, sent = Withdrawal.Status, ChainTransaction.Status
-    rows = [
-        (PAID, there.bob, there.eth, 200_000_000, 50_000, status.CONFIRMED, HoldState.SETTLED, sent.CONFIRMED),
-        (SENT, there.alice, there.btc, 10_000_000, 2_000, status.BROADCAST, HoldState.HELD, sent.BROADCAST),
-        (REFUSED, there.alice, there.btc, 900_000_000, 2_000, status.REJECTED, HoldState.REFUSED, None),
-        (WAITING, there.alice, there.btc, 20_000, 2_000, status.REQUESTED, None, None),
-    ]
-    for name, user, asset, amount, fee, state, hold, on_chain in rows:
-        transaction = None
-        if on_chain is not None:
-            transaction = ChainTransaction.objects.create(
-                asset=asset, kind="withdrawal", status=on_chain, txid=f"tx {name}", raw="00", network_fee=2_100
-            )
-        withdrawal = Withdrawal.objects.create(
-            id=name,
-            user=user,
-            asset=asset,
-            address="outside",
-            amount=amount,
-            fee=fee,
-            status=state,
-            transaction=transaction,
-        )
-        if hold is not None:
-            Hold.objects.create(
-                reference=withdrawal.reference, account=user.pk, asset=asset, amount=amount, state=int(hold)
-            )
-        if hold is HoldState.SETTLED:
-            assert transaction is not None
-            post(user.pk, CHAIN, asset, amount - fee, Reason.WITHDRAWAL, withdrawal.reference)
-            post(user.pk, FEES, asset, fee, Reason.WITHDRAWAL_FEE, withdrawal.reference)
-            post(NETWORK_FEES, CHAIN, asset, 2_100, Reason.NETWORK_FEE, transaction.fee_reference)
-
-
-def _balances(there: Exchange) -> None:
-    rows = [
-        (there.alice.pk, there.btc, 195_000_000, 18_000_000),  # an order of 0.08 BTC and a withdrawal of 0.1
-        (there.alice.pk, there.eth, 99_800_000, 0),
-        (there.bob.pk, there.btc, 4_992_500, 0),
-        (there.bob.pk, there.eth, 699_900_000, 150_000_000),
-        (FEES, there.btc, 7_500, 0),
-        (FEES, there.eth, 350_000, 0),
-        (CHAIN, there.btc, -200_000_000, 0),
-        (CHAIN, there.eth, -800_047_900, 0),
-        (NETWORK_FEES, there.eth, -2_100, 0),
-    ]
-    for owner, asset, balance, held in rows:
-        Balance.objects.create(owner=owner, asset=asset, balance=balance, held=held)
+    guards_remove()
+    yield exchange
+    constraints_restore()

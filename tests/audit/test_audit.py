@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.utils import IntegrityError
 
-from tests.audit.conftest import PAID, REFUSED, SENT, WAITING, Exchange
+from tests.audit.exchange import PAID, REFUSED, SENT, WAITING, Exchange
 from wallets.ledger.audit import CHECKS, audit_run, check_database
 from wallets.ledger.checks.check import notional
 from wallets.models import Asset, Posting
