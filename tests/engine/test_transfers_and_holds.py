@@ -1,0 +1,154 @@
+"""Money that moves without a trade: once per reference, never more than there is."""
+
+import pytest
+
+from tests.engine.tables import ANN, BOB, BUY, CASH, CHAIN, COIN, FEES, balances, exchange, funds_of, order, reject_of
+from tests.engine.tables import postings as postings_of
+from trading.engine.commands import HoldFunds, ReleaseHold, SettleHold, Transfer
+from trading.engine.enums import HoldState, Reason, Reject
+from trading.engine.events import HoldChanged, Rejected, TransferRepeated
+
+DEPOSIT = Transfer("d1", CHAIN, ANN, COIN, 50, Reason.DEPOSIT)
+
+
+def test_a_deposit_moves_funds_from_the_chain_to_the_user() -> None:
+    session = exchange(funds=0)
+
+    events = session.step(DEPOSIT)
+
+    assert postings_of(events) == [("DEPOSIT", CHAIN, ANN, COIN, 50)]
+    assert balances(events) == [(CHAIN, COIN, -50, 0), (ANN, COIN, 50, 0)]
+
+
+def test_a_transfer_is_applied_once_per_reference_and_reason() -> None:
+    session = exchange(funds=0)
+    session.step(DEPOSIT)
+
+    repeated = session.step(DEPOSIT)
+    other_reason = session.step(Transfer("d1", CHAIN, ANN, COIN, 50, Reason.ADJUSTMENT))
+
+    assert repeated == [TransferRepeated("d1")]
+    assert len(postings_of(other_reason)) == 1
+    assert funds_of(session, ANN)[0] == 100
+
+
+@pytest.mark.parametrize(
+    ("expected", "command"),
+    [
+        (Reject.INVALID, Transfer("", CHAIN, ANN, COIN, 5, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x" * 81, CHAIN, ANN, COIN, 5, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 0, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, -5, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 2**63, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 2**63 - 1, Reason.DEPOSIT)),  # the balance would not fit
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, 0, 5, Reason.DEPOSIT)),
+        (Reject.INVALID, Transfer("x", ANN, ANN, COIN, 5, Reason.ADJUSTMENT)),
+        (Reject.INVALID, Transfer("x", 0, ANN, COIN, 5, Reason.ADJUSTMENT)),
+        (Reject.INVALID, Transfer("x", -77, ANN, COIN, 5, Reason.ADJUSTMENT)),
+        (Reject.INVALID, Transfer("x", ANN, CHAIN, COIN, 5, Reason.WITHDRAWAL)),
+        (Reject.INVALID, Transfer("x", ANN, BOB, COIN, 5, Reason.TRADE_BASE)),
+        (Reject.INSUFFICIENT_FUNDS, Transfer("x", ANN, CHAIN, CASH, 61, Reason.ADJUSTMENT)),
+    ],
+)
+def test_transfers_that_are_refused(expected: Reject, command: Transfer) -> None:
+    session = exchange(funds=100)
+    session.step(order(ANN, BUY, 10, 4))  # holds 40 of her 100 cash
+
+    assert session.step(command) == [Rejected(expected)]
+
+
+def test_only_users_may_not_go_below_zero() -> None:
+    session = exchange(funds=100)
+
+    session.step(Transfer("fee", -3, CHAIN, COIN, 500, Reason.NETWORK_FEE))
+
+    assert session.core.balance_of(-3, COIN) == -500
+
+
+def test_a_settled_hold_pays_the_chain_and_the_fee() -> None:
+    session = exchange(funds=100)
+
+    held = session.step(HoldFunds("w", ANN, COIN, 60))
+    settled = session.step(SettleHold("w", 4))
+
+    assert held[0] == HoldChanged("w", ANN, COIN, 60, HoldState.HELD)
+    assert balances(held) == [(ANN, COIN, 100, 60)]
+    assert postings_of(settled) == [("WITHDRAWAL", ANN, CHAIN, COIN, 56), ("WITHDRAWAL_FEE", ANN, FEES, COIN, 4)]
+    assert settled[2] == HoldChanged("w", ANN, COIN, 60, HoldState.SETTLED)
+    assert balances(settled) == [(ANN, COIN, 40, 0), (CHAIN, COIN, -244, 0), (FEES, COIN, 4, 0)]
+
+
+def test_a_released_hold_gives_everything_back() -> None:
+    session = exchange(funds=100)
+    session.step(HoldFunds("w", ANN, COIN, 60))
+
+    released = session.step(ReleaseHold("w"))
+
+    assert released[0] == HoldChanged("w", ANN, COIN, 60, HoldState.RELEASED)
+    assert balances(released) == [(ANN, COIN, 100, 0)]
+
+
+def test_a_hold_beyond_what_is_available_is_recorded_as_refused() -> None:
+    session = exchange(funds=100)
+    session.step(HoldFunds("first", ANN, COIN, 60))
+
+    refused = session.step(HoldFunds("second", ANN, COIN, 41))
+
+    assert refused == [HoldChanged("second", ANN, COIN, 41, HoldState.REFUSED)]
+    assert funds_of(session, ANN) == (100, 60, 100, 0)
+
+
+MADE = {
+    "held": [HoldFunds("w", ANN, COIN, 60)],
+    "settled": [HoldFunds("w", ANN, COIN, 60), SettleHold("w", 4)],
+    "released": [HoldFunds("w", ANN, COIN, 60), ReleaseHold("w")],
+    "refused": [HoldFunds("w", ANN, COIN, 600)],
+    "unknown": [],
+}
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+@pytest.mark.parametrize(
+    ("made", "command", "expected"),
+    [
+        ("held", HoldFunds("w", ANN, COIN, 60), HoldState.HELD),
+        ("held", HoldFunds("w", BOB, CASH, 7), HoldState.HELD),
+        ("settled", HoldFunds("w", ANN, COIN, 60), HoldState.SETTLED),
+        ("released", HoldFunds("w", ANN, COIN, 60), HoldState.RELEASED),
+        ("refused", HoldFunds("w", ANN, COIN, 600), HoldState.REFUSED),
+        ("settled", SettleHold("w", 4), HoldState.SETTLED),
+        ("settled", SettleHold("w", 999), HoldState.SETTLED),
+        ("released", ReleaseHold("w"), HoldState.RELEASED),
+        ("settled", ReleaseHold("w"), Reject.HOLD_CLOSED),
+        ("refused", ReleaseHold("w"), Reject.HOLD_CLOSED),
+        ("released", SettleHold("w", 4), Reject.HOLD_CLOSED),
+        ("refused", SettleHold("w", 4), Reject.HOLD_CLOSED),
+        ("unknown", SettleHold("w", 4), Reject.UNKNOWN_HOLD),
+        ("unknown", ReleaseHold("w"), Reject.UNKNOWN_HOLD),
+        ("held", SettleHold("w", -1), Reject.INVALID),
+        ("held", SettleHold("w", 60), Reject.INVALID),
+        ("unknown", HoldFunds("", ANN, COIN, 60), Reject.INVALID),
+        ("unknown", HoldFunds("x" * 81, ANN, COIN, 60), Reject.INVALID),
+        ("unknown", HoldFunds("w", ANN, COIN, 0), Reject.INVALID),
+        ("unknown", HoldFunds("w", ANN, COIN, 2**63), Reject.INVALID),
+        ("unknown", HoldFunds("w", CHAIN, COIN, 60), Reject.INVALID),
+    ],
+)
+def test_repeats_report_and_change_nothing(
+    made: str, command: HoldFunds | SettleHold | ReleaseHold, expected: HoldState | Reject, is_forgotten: bool
+) -> None:
+    session = exchange(funds=100)
+    session.run(MADE[made], batch_size=10 if is_forgotten else 1)
+    before = funds_of(session, ANN)
+
+    session.run([command])
+
+    events = session.log[-1][2]
+    if isinstance(expected, Reject):
+        assert reject_of(events) == expected.name
+    else:
+        assert [(event.reference, event.state) for event in events if isinstance(event, HoldChanged)] == [
+            ("w", expected)
+        ]
+        assert len(events) == 1
+    assert funds_of(session, ANN) == before
