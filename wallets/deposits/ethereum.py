@@ -21,6 +21,8 @@ from wallets.pace import Send
 
 log = logging.getLogger(__name__)
 PLAIN_TRANSFER = -1
+_FIRST_BACK = (0, 1, 4, 16, 64, 256)
+"""Blocks before the first one that is looked at, remembered in case it is reorganised away."""
 _BLOCKS = 20  # asked for in one batch, recorded in one transaction
 
 
@@ -51,10 +53,12 @@ def _cursor_first(node: EthereumNode, tip_height: int) -> ChainCursor | None:
     cursor = ChainCursor.objects.filter(chain=Chain.ETHEREUM).first()
     if cursor is not None:
         return cursor
-    block_hash = node.block_hash(tip_height)
+    heights = sorted({max(tip_height - back, 0) for back in _FIRST_BACK})
+    recent = [[height, node.block_hash(height)] for height in heights]
+    height, block_hash = recent[-1]
     if not block_hash:
         return None
-    defaults = {"height": tip_height, "block_hash": block_hash, "recent": [[tip_height, block_hash]]}
+    defaults = {"height": height, "block_hash": block_hash, "recent": recent}
     return ChainCursor.objects.get_or_create(chain=Chain.ETHEREUM, defaults=defaults)[0]
 
 

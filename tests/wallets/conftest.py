@@ -1,0 +1,105 @@
+"""Real nodes, a database that threads can share, and a ledger that answers at once."""
+# ruff: noqa: E402
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+from pytest_django import Settings
+
+django.setup()  # a conftest.py named on the command line is loaded before tests/conftest.py may do it
+
+from accounts.models import User
+from accounts.services import account_register
+from tests.wallets.books import Books
+from tests.wallets.nodes import Anvil, Bitcoind
+from wallets.chains import keys
+from wallets.models import Asset
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session")
+def bitcoind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoind]:
+    """A regtest bitcoind that tests share: each has addresses and rows of its own."""
+    node = Bitcoind(tmp_path_factory.mktemp("bitcoind"))
+    try:
+        node.start()
+        node.prepare()
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> Iterator[Anvil]:
+    """An anvil of its own, which mines when told to."""
+    node = Anvil(tmp_path / "anvil")
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def ledger_db(transactional_db: None) -> None:
+    """A database in which transactions really commit, and which threads share."""
+
+
+@pytest.fixture
+def books(ledger_db: None) -> Books:
+    """The engine's place: what is sent takes effect at once, unless it is closed."""
+    return Books()
+
+
+@pytest.fixture
+def btc(ledger_db: None) -> Asset:
+    """Bitcoin, credited at three confirmations."""
+    columns = {
+        "name": "Bitcoin",
+        "chain": "bitcoin",
+        "network": "BTC",
+        "chain_decimals": 8,
+        "confirmations": 3,
+        "transaction_url": "https://explorer.invalid/tx/{txid}",
+        "withdrawal_fee": 2_000,
+        "withdrawal_min": 10_000,
+    }
+    return Asset.objects.update_or_create(code="BTC", defaults=columns)[0]
+
+
+@pytest.fixture
+def eth(ledger_db: None, key_file: Path) -> Asset:
+    """Ether, credited at three confirmations."""
+    columns = {
+        "name": "Ether",
+        "chain": "ethereum",
+        "network": "ETH",
+        "chain_decimals": 18,
+        "confirmations": 3,
+        "withdrawal_fee": 50_000,
+        "withdrawal_min": 1_000_000,
+    }
+    return Asset.objects.update_or_create(code="ETH", defaults=columns)[0]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, settings: Settings) -> Path:
+    """A seed of its own."""
+    settings.ETHEREUM_KEY_FILE = tmp_path / "keys" / "ethereum.seed"
+    keys.keys_ensure()
+    return tmp_path / "keys" / "ethereum.seed"
+
+
+@pytest.fixture
+def alice(ledger_db: None) -> User:
+    """A user."""
+    return account_register(email="alice@example.com", password=PASSWORD, verified=True)
+
+
+@pytest.fixture
+def bob(ledger_db: None) -> User:
+    """Another user."""
+    return account_register(email="bob@example.com", password=PASSWORD, verified=True)

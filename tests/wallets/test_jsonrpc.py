@@ -1,0 +1,131 @@
+"""The client against nodes that answer, refuse, hang up and hang."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.wallets.nodes import Bitcoind, free_port
+from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable, JsonRpc
+
+
+class OddServer:
+    """Answers each connection with the next of the given behaviours, and counts the requests that it read."""
+
+    def __init__(self, *behaviours: bytes) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.behaviours = behaviours
+        self.requests = 0
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        for behaviour in self.behaviours:
+            connection, _ = self.listener.accept()
+            with connection:
+                for answer in behaviour.split(b"|"):
+                    connection.recv(65_536)
+                    self.requests += 1
+                    if answer == b"hang":
+                        connection.recv(65_536)
+                    elif answer:
+                        connection.sendall(answer)
+
+    def close(self) -> None:
+        self.listener.close()
+        self.thread.join(5)
+
+
+def ok(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+RESULT = ok(b'{"jsonrpc":"2.0","id":1,"result":0.1,"error":null}')
+
+
+@pytest.fixture
+def servers() -> Iterator[list[OddServer]]:
+    made: list[OddServer] = []
+    yield made
+    for server in made:
+        server.close()
+
+
+def rpc_to(servers: list[OddServer], *behaviours: bytes) -> JsonRpc:
+    servers.append(OddServer(*behaviours))
+    return JsonRpc(f"http://127.0.0.1:{servers[-1].port}", timeout_s=1)
+
+
+def test_numbers_with_a_fraction_are_decimals(servers: list[OddServer]) -> None:
+    rpc = rpc_to(servers, RESULT)
+
+    assert rpc.call("x") == Decimal("0.1")
+    rpc.close()
+
+
+def test_a_closed_idle_connection_is_opened_again(servers: list[OddServer]) -> None:
+    rpc = rpc_to(servers, RESULT + b"|", RESULT)
+
+    assert [rpc.call("x"), rpc.call("x")] == [Decimal("0.1"), Decimal("0.1")]
+    rpc.close()
+
+
+def test_what_must_not_be_done_twice_is_not_sent_twice(servers: list[OddServer]) -> None:
+    # The second request is read, then the server hangs up without an answer.
+    rpc = rpc_to(servers, RESULT + b"|", RESULT)
+    rpc.call("x")
+
+    with pytest.raises(ChainUnavailable):
+        rpc.call("pay", repeatable=False)
+
+    assert servers[0].requests == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "behaviour"),
+    [
+        ("hangs", b"hang"),
+        ("hangs up", b""),
+        ("no HTTP", b"hello\r\n\r\n"),
+        ("work queue full", b"HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\nqueue full"),
+        ("wrong password", b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"),
+        ("half an answer", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
+        ("no JSON-RPC", ok(b"[]")),
+        ("warming up", ok(b'{"id":1,"result":null,"error":{"code":-28,"message":"Loading"}}')),
+    ],
+)
+def test_no_answer_is_unavailable(servers: list[OddServer], label: str, behaviour: bytes) -> None:
+    rpc = rpc_to(servers, behaviour)
+
+    with pytest.raises(ChainUnavailable):
+        rpc.call("x")
+    rpc.close()
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with pytest.raises(ChainUnavailable):
+        JsonRpc(f"http://127.0.0.1:{free_port()}").call("x")
+
+
+def test_errors_keep_their_code(bitcoind: Bitcoind) -> None:
+    with pytest.raises(ChainRefused) as refusal:
+        bitcoind.node.root.call("getblock", "ab" * 32)
+
+    assert (refusal.value.code, refusal.value.method) == (-5, "getblock")
+
+
+def test_a_batch_answers_each_call_in_order(bitcoind: Bitcoind) -> None:
+    answers = bitcoind.node.root.batch("getblockhash", [[0], [10**6], [1]])
+
+    assert answers[0] == "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
+    assert isinstance(answers[1], ChainRefused)
+    assert len(answers[2]) == 64
+
+
+def test_a_password_may_have_any_character() -> None:
+    rpc = JsonRpc("http://me%40home:a%2Fb%3Ac@127.0.0.1:1")
+
+    assert rpc._headers["Authorization"] == "Basic bWVAaG9tZTphL2I6Yw=="
