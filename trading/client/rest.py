@@ -48,7 +48,7 @@ class RestClient:
         except urllib.error.HTTPError as error:
             raise _refusal(error.code, error.read()) from None
         except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
-            raise ApiUnavailable(f"{request.method} {request.full_url.partition('?')[0]}: {error}") from error
+            raise ApiUnavailable(f"{request.get_method()} {request.full_url.partition('?')[0]}: {error}") from error
 
 
 def _refusal(status: int, body: bytes) -> ApiRefused | ApiUnavailable:

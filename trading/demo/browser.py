@@ -72,6 +72,6 @@ class Browser:
             with self._opener.open(request, timeout=_TIMEOUT_S) as response:
                 return Page(response.url, response.read().decode())
         except urllib.error.HTTPError as error:
-            raise DemoFailed(f"{request.method or 'GET'} {path} answered {error.code}") from None
+            raise DemoFailed(f"{request.get_method()} {path} answered {error.code}") from None
         except OSError as error:
             raise DemoFailed(f"{self._url} does not answer: {error}") from None

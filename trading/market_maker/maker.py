@@ -22,7 +22,7 @@ _SETTLE_S = 0.2
 """After a fill, wait so long for further ones before quoting again."""
 _LOOK_EVERY_S = 60.0
 """Look at orders and balances again, should an event have been missed."""
-_FUNDS_EVERY_S = 30.0
+_FUNDS_EVERY_S = 5.0
 _UNKNOWN_ORDER, _ORDER_REFUSED = -2011, -2010
 
 TopUp = Callable[[dict[str, int]], Awaitable[None]]
@@ -91,7 +91,7 @@ class MarketMaker:
             await self._fill_up()
             await self._place_ladder(api, rules, self._reference.price)
             now = time.monotonic()
-            event = await api.next_event(max(0.0, moved_at + MOVE_EVERY_S - now))
+            event = await api.next_event(max(0.0, min(moved_at + MOVE_EVERY_S - now, _FUNDS_EVERY_S)))
             while event is not None:
                 self._note(event)
                 event = await api.next_event(_SETTLE_S)

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from accounts.services import account_register, api_key_create, api_key_revoke
 from mex.errors import MexError
 from mex.money import UNITS
 from trading.market_maker.maker import Account, MarketMaker
-from wallets.models import Asset, Deposit
+from wallets.models import Asset
 from wallets.services import faucet_request
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ LABEL = "market maker"
 LOW = {"BTC": UNITS, "ETH": 20 * UNITS}
 """Free units below which it asks the faucet for more."""
 GIFT = {"BTC": 2 * UNITS, "ETH": 40 * UNITS}
+ARRIVES_S = 60.0
+"""Time in which a gift should have its confirmations."""
 
 
 class Command(BaseCommand):
@@ -39,7 +42,7 @@ class Command(BaseCommand):
         """Quote until told to stop."""
         url = os.environ.get("MEX_URL", "http://127.0.0.1:8000")
         key, secret = _credentials()
-        maker = MarketMaker(Account(url, key, secret), _top_up)
+        maker = MarketMaker(Account(url, key, secret), Faucet().top_up)
         asyncio.run(_until_stopped(maker))
 
 
@@ -85,24 +88,36 @@ def _write(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-async def _top_up(free: dict[str, int]) -> None:
-    await asyncio.to_thread(_ask_faucet, free)
+class Faucet:
+    """Asks the faucet of local chains for what is short, and gives it time to arrive before it asks again."""
+
+    def __init__(self) -> None:
+        self._asked_at: dict[str, float] = {}
+
+    async def top_up(self, free: dict[str, int]) -> None:
+        """Ask for more of every asset of which less than LOW is free."""
+        now = time.monotonic()
+        short = [
+            code
+            for code, low in LOW.items()
+            if free.get(code, 0) < low and now - self._asked_at.get(code, -ARRIVES_S) >= ARRIVES_S
+        ]
+        if short and settings.MEX_LOCAL_CHAINS:
+            for code in await asyncio.to_thread(_ask, short):
+                self._asked_at[code] = now
 
 
-def _ask_faucet(free: dict[str, int]) -> None:
-    """Ask the faucet for what is short, unless something is on its way already."""
-    if not settings.MEX_LOCAL_CHAINS:
-        return
+def _ask(codes: list[str]) -> list[str]:
+    """Ask the faucet for each asset, and return those that it gives."""
+    given = []
     try:
         user = User.objects.get(email=EMAIL)
-        for asset in Asset.objects.filter(code__in=LOW):
-            on_its_way = Deposit.objects.filter(
-                user=user, asset=asset, status__in=[Deposit.Status.SEEN, Deposit.Status.CONFIRMING]
-            )
-            if free.get(asset.code, 0) < LOW[asset.code] and not on_its_way.exists():
-                log.info("asking the faucet for %s", asset.code)
-                faucet_request(user=user, asset=asset, amount=GIFT[asset.code])
+        for asset in Asset.objects.filter(code__in=codes):
+            faucet_request(user=user, asset=asset, amount=GIFT[asset.code])
+            log.info("the faucet gives %s", asset.code)
+            given.append(asset.code)
     except MexError as error:
         log.info("the faucet does not give now: %s", error)
     finally:
         connections.close_all()  # this thread's own: it will not be the next call's
+    return given
