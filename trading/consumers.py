@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
 
 from accounts import authentication
 from accounts.authentication import Caller
@@ -36,6 +37,10 @@ class UnknownConsumer(AsyncConsumer):
     async def websocket_connect(self, message: Mapping[str, Any]) -> None:
         """Refuse the handshake."""
         await self.send({"type": "websocket.close", "code": NOT_FOUND})
+
+    async def websocket_disconnect(self, message: Mapping[str, Any]) -> None:
+        """End."""
+        raise StopConsumer
 
 
 class Subscription:

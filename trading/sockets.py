@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
 
@@ -71,6 +72,7 @@ class Socket(AsyncConsumer):
         self.gone()
         if self._writer is not None:
             self._writer.cancel()
+        raise StopConsumer
 
     def gone(self) -> None:
         """Let go of what the connection subscribed to."""
