@@ -20,7 +20,7 @@ def long_session(seed: int, length: int) -> list[Command | CancelNth]:
     return [command_from(dice.getrandbits(64), step) for step in range(length)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(session=sessions(150, 300), batch_size=st.integers(1, 40))
 def test_the_core_does_what_the_reference_does(session: list[Command | CancelNth], batch_size: int) -> None:
     both = Session(MARKETS)
@@ -29,7 +29,7 @@ def test_the_core_does_what_the_reference_does(session: list[Command | CancelNth
     both.run(session, batch_size)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_long_sessions_stay_equal_replay_and_restore(seed: int) -> None:
     both = Session(MARKETS)
     both.run(opening())

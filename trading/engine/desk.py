@@ -1,5 +1,6 @@
 """Orders come in, rest, and are cancelled.  [pure]"""
 
+from mex.money import notional
 from trading.engine.book import ANY_PRICE, Book, Walk
 from trading.engine.commands import CancelOrder, PlaceOrder
 from trading.engine.enums import Execution, MarketStatus, OrderStatus, OrderType, Reject, Side, TimeInForce
@@ -127,7 +128,8 @@ class Desk:
                 rests = True
             else:
                 self._expire(order)
-        self._report_levels(book, order, changed)
+        if changed:
+            self._report_levels(book, order, changed)
         if rests:
             self._rest(book, order)
 
@@ -146,8 +148,13 @@ class Desk:
     def _rest(self, book: Book, order: Order) -> None:
         """Put an order into the book and set aside what its open rest needs."""
         record = self._record
-        purse = order.pays_from
-        purse.held += order.needs
+        rest = order.quantity - order.executed
+        if order.side is _BUY:
+            purse = order.trader.quote
+            purse.held += notional(order.price, rest)
+        else:
+            purse = order.trader.base
+            purse.held += rest
         record.touch(purse)
         self._open.add(order)
         level = book.ladder(order.side).append(order)

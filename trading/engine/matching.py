@@ -38,7 +38,7 @@ class Matcher:
         `fills` says whether a taker that got all of `want` is filled by it.
         """
         changed = []
-        keys = ladder.keys
+        keys, by_id, by_key = ladder.keys, self._open.by_id, self._open.by_key
         while want and keys and keys[-1] >= limit_key:
             level = ladder.levels[keys[-1]]
             changed.append(level)
@@ -54,7 +54,8 @@ class Matcher:
                 taker.status = _FILLED if want == 0 and fills else _PARTIALLY_FILLED
                 self._trade(book, taker, maker, quantity)
                 if quantity == rest:
-                    self._open.remove(maker)
+                    del by_id[maker.id], by_key[maker.key]
+                    maker.trader.open_orders -= 1
                     maker.next = maker.level = None
                     maker = following
                     level.head = maker
@@ -162,13 +163,15 @@ class Matcher:
         record, spec = self._record, book.spec
         bought, paid = buyer.trader.base, buyer.trader.quote
         sold, received = seller.trader.base, seller.trader.quote
+        sequence, events, touched = record.sequence, record.events, record.touched
         for purse in (bought, paid, sold, received):
-            record.touch(purse)
+            if purse.touched_in != sequence:  # Record.touch, without a call for each purse of each trade
+                purse.touched_in = sequence
+                touched.append(purse)
         bought.balance += quantity - buyer_fee
         paid.balance -= quote
         sold.balance -= quantity
         received.balance += quote - seller_fee
-        sequence, events = record.sequence, record.events
         reference = f"{spec.id}:{book.last_trade}"
         if buyer.account != seller.account:
             events.append(Posted(sequence, seller.account, buyer.account, spec.base, quantity, _TRADE_BASE, reference))

@@ -37,8 +37,8 @@ class Record:
     def finish(self) -> list[Event]:
         """Return the events of the command, the balances that it touched last."""
         events = self.events
-        for purse in self.touched:
-            events.append(BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held))
+        if self.touched:
+            events += [BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held) for purse in self.touched]
         return events
 
     def touch(self, purse: Purse) -> None:
