@@ -45,9 +45,9 @@ def backing_services(instance: Instance, programs: Path, environment: Mapping[st
     """Return what mex runs on, without what the operator brings himself through the environment."""
     folder = instance.folder
     services: list[Service] = []
-    if "REDIS_URL" not in settings_in(environment):
+    if "REDIS_URL" not in environment:
         services.append(Valkey(folder / "valkey", port=instance.valkey_port, password=instance.valkey_password))
-    if "BITCOIN_RPC_URL" not in settings_in(environment):
+    if "BITCOIN_RPC_URL" not in environment:
         services.append(
             Bitcoind(
                 folder / "bitcoin",
@@ -56,8 +56,9 @@ def backing_services(instance: Instance, programs: Path, environment: Mapping[st
                 password=instance.bitcoin_password,
             )
         )
-    if "ETHEREUM_RPC_URL" not in settings_in(environment):
-        services.append(Anvil(folder / "ethereum", programs / "anvil", port=instance.ethereum_port))
+    if "ETHEREUM_RPC_URL" not in environment:
+        chain_id = int(environment.get("MEX_ETHEREUM_CHAIN_ID", "31337"))
+        services.append(Anvil(folder / "ethereum", programs / "anvil", port=instance.ethereum_port, chain_id=chain_id))
     return services
 
 
@@ -172,7 +173,7 @@ def _manage(supervisor: Supervisor, environment: Mapping[str, str], folder: Path
                 process.wait()
                 raise Stopped
     if process.returncode:
-        said = log.read_text(errors="replace").strip()[-2_000:]
+        said = "\n".join(log.read_text(errors="replace").strip().splitlines()[-15:])
         raise StartFailed(f"manage.py {command[0]} ended with code {process.returncode}:\n{said}")
 
 

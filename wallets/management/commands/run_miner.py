@@ -125,8 +125,8 @@ class Miner:
         return since_s >= IDLE_S
 
     def _waits_for_confirmations(self) -> bool:
-        # One block more than needed, so that whoever looks at the tip alone sees the last confirmation too.
-        height, depth = self._chain.height(), self._needed() + 1
+        # A block with exactly what is needed still counts: it gets one more, to be on the safe side of an off-by-one.
+        height, depth = self._chain.height(), self._needed()
         if self._looked_at != (height, depth):
             self._looked_at = (height, depth)
             recent = range(height, max(height - depth, 0), -1)

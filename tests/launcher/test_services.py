@@ -1,0 +1,112 @@
+"""The real servers: ready when they answer, and whole again after they were killed."""
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from launcher.processes import free_port, stop
+from launcher.services import Anvil, Bitcoind, Valkey, running
+from tests.launcher.waiting import wait_for
+from wallets.chains.jsonrpc import JsonRpc
+
+ETHER = 10**18
+
+
+def test_valkey_answers_only_who_knows_the_password(tmp_path: Path) -> None:
+    port = free_port()
+    service = Valkey(tmp_path / "valkey", port=port, password="right")
+    with running(service, tmp_path):
+        assert service.is_ready()
+        assert not Valkey(tmp_path, port=port, password="wrong").is_ready()
+
+    assert stat.S_IMODE((tmp_path / "valkey/valkey.conf").stat().st_mode) == 0o600
+    assert not service.is_ready()
+
+
+def test_bitcoind_has_every_block_and_coin_again_after_it_was_killed(tmp_path: Path, node_programs: Path) -> None:
+    service = Bitcoind(tmp_path / "bitcoin", node_programs / "bitcoind", port=free_port(), password="secret")
+    node, wallet = JsonRpc(service.url), JsonRpc(service.url, path="/wallet/test")
+    with running(service, tmp_path) as process:
+        node.call("createwallet", wallet_name="test", load_on_startup=True)
+        node.call("generatetoaddress", 110, wallet.call("getnewaddress"))
+        balance, tip = wallet.call("getbalance"), node.call("getbestblockhash")
+        os.killpg(process.pid, signal.SIGKILL)
+        wait_for(lambda: process.poll() is not None)
+
+    with running(service, tmp_path) as process:
+        assert node.call("getbestblockhash") == tip
+        assert wallet.call("getbalance") == balance
+        assert "-reindex" in command_line(process.pid)
+        stop([process], grace_s=10)
+        assert process.code == 0
+
+    with running(service, tmp_path) as process:
+        assert node.call("getblockcount") == 110
+        assert "-reindex" not in command_line(process.pid)
+
+
+def test_bitcoind_makes_segwit_addresses(tmp_path: Path, node_programs: Path) -> None:
+    service = Bitcoind(tmp_path / "bitcoin", node_programs / "bitcoind", port=free_port(), password="secret")
+    with running(service, tmp_path):
+        JsonRpc(service.url).call("createwallet", wallet_name="test")
+
+        assert JsonRpc(service.url, path="/wallet/test").call("getnewaddress").startswith("bcrt1q")
+
+
+def test_anvil_goes_on_with_its_last_state_after_it_was_killed(tmp_path: Path, node_programs: Path) -> None:
+    service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
+    state = tmp_path / "ethereum/state.json"
+    node = JsonRpc(service.url)
+    with running(service, tmp_path) as process:
+        rich, poor = node.call("eth_accounts")[0], "0x" + "11" * 20
+        transaction = node.call("eth_sendTransaction", {"from": rich, "to": poor, "value": hex(ETHER)})
+        assert node.call("eth_getTransactionReceipt", transaction) is None
+        node.call("evm_mine")
+        wait_for(lambda: state.exists() and transaction[2:] in state.read_text())
+        os.killpg(process.pid, signal.SIGKILL)
+        wait_for(lambda: process.poll() is not None)
+
+    with running(service, tmp_path):
+        assert int(node.call("eth_getBalance", poor, "latest"), 16) == ETHER
+        assert int(node.call("eth_getTransactionReceipt", transaction)["blockNumber"], 16) == 1
+
+
+def test_anvil_starts_from_the_last_whole_state_when_it_was_killed_while_writing(
+    tmp_path: Path, node_programs: Path
+) -> None:
+    service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
+    state = tmp_path / "ethereum/state.json"
+    node = JsonRpc(service.url)
+    with running(service, tmp_path):
+        node.call("evm_mine")
+        wait_for(lambda: state.exists() and holds_block_one(state))
+        service.tick()
+    state.write_text(state.read_text()[:1000])
+
+    with running(service, tmp_path):
+        assert node.call("eth_blockNumber") == "0x1"
+
+
+def test_a_service_that_ends_at_once_tells_why(tmp_path: Path, node_programs: Path) -> None:
+    folder = tmp_path / "bitcoin"
+    service = Bitcoind(folder, node_programs / "bitcoind", port=free_port(), password="secret")
+    folder.mkdir()
+    (folder / "regtest").write_text("not a folder")
+
+    with pytest.raises(RuntimeError, match="bitcoind ended with code 1"), running(service, tmp_path):
+        pytest.fail("it ran")
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def holds_block_one(state: Path) -> bool:
+    try:
+        return len(json.loads(state.read_text())["blocks"]) == 2
+    except ValueError:  # just being written
+        return False
