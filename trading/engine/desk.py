@@ -70,7 +70,7 @@ class Desk:
         book = self._books.get(command.market)
         if book is None:
             return Reject.MARKET_UNKNOWN
-        if book.spec.status is not _TRADING:
+        if book.spec.status != _TRADING:
             return Reject.MARKET_CLOSED
         if makes_no_sense(command):
             return Reject.INVALID
