@@ -50,8 +50,6 @@ LEASE_RENEW_MS = 1_000
 
 # --- orders --------------------------------------------------------------------------------------
 CLIENT_ORDER_ID_CHARS_MAX = 36
-OPEN_ORDERS_PER_ACCOUNT_MAX = 1_000_000
-"""A bound on one account's resting orders over all markets, so that none can exhaust the engine's memory."""
 
 # --- wallets -------------------------------------------------------------------------------------
 RPC_TIMEOUT_S = 10.0

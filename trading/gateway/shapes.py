@@ -248,7 +248,7 @@ def _filters(market: MarketSpec) -> list[Json]:
             "minNotional": format_units(market.notional_min),
             "applyMinToMarket": True,
             "maxNotional": format_units(market.notional_max),
-            "applyMaxToMarket": True,
+            "applyMaxToMarket": False,
             "avgPriceMins": 0,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": market.orders_max},
