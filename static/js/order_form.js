@@ -9,9 +9,10 @@ import { toast } from "./toasts.js";
 const node = (id) => document.getElementById(id);
 
 export class OrderForm {
-  /** `free(asset)` returns available units, `best()` the best [bid, ask] or null each, `place(params)` sends. */
-  constructor(market, { free, best, place, pending }) {
-    Object.assign(this, { market, free, best, place, pending });
+  /** `free(asset)` returns available units, `best()` the best [bid, ask] or null each, `place(params)` sends,
+   * `settle()` finds out about orders that got no answer. */
+  constructor(market, { free, best, place, pending, settle }) {
+    Object.assign(this, { market, free, best, place, pending, settle });
     this.form = node("order-form");
     this.form.addEventListener("input", () => this.draw());
     this.form.addEventListener("submit", (event) => {
@@ -185,6 +186,7 @@ export class OrderForm {
       toast("bad", "Order refused", error.message);
     } else if (error instanceof AnswerLost) {
       toast("bad", "No answer yet", `${text}: it may or may not be placed. It is looked up as soon as there is a connection.`);
+      this.settle();
     } else {
       throw error;
     }

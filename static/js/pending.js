@@ -2,8 +2,7 @@
 // nor a closed page leaves anyone in doubt: the server is asked by name what became of them.
 
 const KEY = "mex.pending-orders";
-const ASK_TIMES = 4;
-const ASK_EVERY_MS = 3000;
+const ASK_AGAIN_MS = 2000;
 
 /** Return a new client order id. */
 export function newClientOrderId() {
@@ -44,13 +43,17 @@ export class Pending {
     }
   }
 
-  /** Find out about every order without an answer. `ask` returns its status, or null when there is no such order. */
-  async settle(ask, tell) {
+  /** Find out about every order without an answer.
+   *
+   * `ask` returns an order's state, or null when there is none; `fence` returns once the engine has done everything that
+   * was sent before it; `tell` is given the order and what became of it.
+   */
+  async settle({ ask, fence, tell }) {
     for (const [id, order] of [...this.orders]) {
       if (this.asking.has(id)) continue;
       this.asking.add(id);
       try {
-        tell(order, await this.find(id, order, ask));
+        tell(order, (await ask(id, order)) ?? (await this.askAgain(id, order, ask, fence)));
         this.drop(id);
       } finally {
         this.asking.delete(id);
@@ -58,13 +61,10 @@ export class Pending {
     }
   }
 
-  // The order may still be on its way through the server, so "no such order" counts only after a while.
-  async find(id, order, ask) {
-    for (let count = 0; count < ASK_TIMES; count += 1) {
-      const status = await ask(id, order);
-      if (status) return status;
-      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
-    }
-    return null;
+  // The order may still be on its way to the engine: "no such order" is an answer only behind the fence.
+  async askAgain(id, order, ask, fence) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    await fence(order);
+    return ask(id, order);
   }
 }

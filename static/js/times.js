@@ -19,7 +19,8 @@ export function localizeTimes(node) {
   for (const time of node.querySelectorAll("time[data-local]")) {
     const date = new Date(time.getAttribute("datetime"));
     time.title = date.toISOString();
-    time.textContent = stamp(date.getTime());
+    const text = stamp(date.getTime());
+    time.textContent = time.dataset.local === "date" ? text.slice(0, 10) : text;
     time.removeAttribute("data-local");
   }
 }

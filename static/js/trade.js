@@ -9,10 +9,12 @@ import { readMarket } from "./market.js";
 import { formatUnits, parseUnits } from "./money.js";
 import { OpenOrders } from "./open_orders.js";
 import { OrderForm, tellOutcome } from "./order_form.js";
-import { Pending } from "./pending.js";
+import { newClientOrderId, Pending } from "./pending.js";
 import { AnswerLost, Api, Refused } from "./socket.js";
 import { toast } from "./toasts.js";
 import { TradesList } from "./trades_list.js";
+
+const SETTLE_AGAIN_MS = 5000;
 
 const root = document.getElementById("trade");
 const market = readMarket(root);
@@ -53,6 +55,7 @@ function openAccount() {
     free: (asset) => balances.free(asset),
     best: () => [feed.book.topBids(1)[0]?.[0] ?? null, feed.book.topAsks(1)[0]?.[0] ?? null],
     place: (params) => api.request("order.place", params),
+    settle: () => settle(),
   });
 
   async function onReady() {
@@ -76,13 +79,10 @@ function openAccount() {
 
   async function settle() {
     try {
-      await pending.settle(ask, (order, found) => {
-        if (found) tellOutcome(order.text, found);
-        else toast("bad", "Order not placed", `${order.text}: it did not arrive. Nothing was traded.`);
-      });
+      await pending.settle({ ask, fence, tell: tellSettled });
     } catch (error) {
       if (!(error instanceof AnswerLost || error instanceof Refused)) throw error;
-      // The next connection asks again.
+      setTimeout(() => api.socket.isOpen && settle(), SETTLE_AGAIN_MS); // without a connection, the next one settles
     }
   }
 
@@ -95,7 +95,21 @@ function openAccount() {
     }
   }
 
+  // Commands are applied in order: once this one is refused, everything sent before it is done.
+  async function fence(order) {
+    try {
+      await api.request("order.cancel", { symbol: order.symbol, origClientOrderId: newClientOrderId() });
+    } catch (error) {
+      if (!(error instanceof Refused && error.code === -2011)) throw error;
+    }
+  }
+
   return { form };
+}
+
+function tellSettled(order, found) {
+  if (found) tellOutcome(order.text, found);
+  else toast("bad", "Order not placed", `${order.text}: it did not arrive. Nothing was traded.`);
 }
 
 function tellFill(event) {

@@ -49,9 +49,10 @@ function update(name, event) {
   status.className = `status status-${event.status}`;
   status.textContent = WORDS[event.status] ?? event.status;
   if (event.confirmationsNeeded) {
-    row.querySelector("[data-confirmations]").textContent = `${event.confirmations}/${event.confirmationsNeeded}`;
+    const count = Math.min(event.confirmations, event.confirmationsNeeded);
+    row.querySelector("[data-confirmations]").textContent = `${count}/${event.confirmationsNeeded}`;
     const bar = row.querySelector("progress");
-    if (bar) bar.value = event.confirmations;
+    if (bar) bar.value = count;
   }
   const block = row.querySelector("[data-block]");
   if (block) block.textContent = event.blockHeight ?? "–";

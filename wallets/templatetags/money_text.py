@@ -46,6 +46,6 @@ def filled(link: str, txid: str) -> str:
 
 
 @register.filter
-def counted(confirmations: int) -> int:
-    """Return confirmations as people count them: a node says -1 for a transaction that lost to another."""
-    return max(confirmations, 0)
+def counted(confirmations: int, needed: int) -> int:
+    """Return confirmations as people count them, up to `needed`: a node says -1 for a transaction that lost to another."""
+    return min(max(confirmations, 0), needed)

@@ -1,0 +1,231 @@
+"""The admin shows everything, and lets nobody touch money or orders."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+
+from accounts.models import ApiKey, User
+from accounts.services import api_key_create
+from tests.pages.markup import Page
+from trading.models import EngineState, Market, MarketState, Order, Trade
+from wallets.models import (
+    Asset,
+    Balance,
+    ChainCursor,
+    ChainTransaction,
+    Deposit,
+    DepositAddress,
+    Hold,
+    Posting,
+    Withdrawal,
+)
+
+READ_ONLY: list[type[Model]] = [
+    Posting,
+    Balance,
+    Hold,
+    Deposit,
+    ChainTransaction,
+    Withdrawal,
+    Order,
+    Trade,
+    EngineState,
+    MarketState,
+    DepositAddress,
+    ChainCursor,
+]
+MODELS = [model for app in ("accounts", "wallets", "trading") for model in apps.get_app_config(app).get_models()]
+
+
+def url(model: type[Model], rest: str = "") -> str:
+    """Return the admin's address of a model."""
+    return f"/admin/{model._meta.app_label}/{model._meta.model_name}/{rest}"
+
+
+def test_every_model_is_in_the_admin() -> None:
+    assert [model for model in MODELS if not admin.site.is_registered(model)] == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_model_is_shown_and_obeys_the_policy(operator: Client, alice: User, model: type[Model]) -> None:
+    api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+
+    listing = operator.get(url(model))
+    row = model.objects.first()
+
+    assert listing.status_code == 200
+    assert Page(listing.text).blocked == []
+    if row is not None:
+        detail = operator.get(url(model, f"{row.pk}/change/"))
+        assert detail.status_code == 200
+        assert Page(detail.text).blocked == []
+
+
+@pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model.__name__)
+def test_money_and_orders_cannot_be_touched(operator: Client, alice: User, model: type[Model]) -> None:
+    row = model.objects.first()
+    assert row is not None
+    before = model.objects.filter(pk=row.pk).values().get()
+
+    assert operator.get(url(model, "add/")).status_code == 403
+    assert operator.post(url(model, "add/"), {}).status_code == 403
+    assert operator.post(url(model, f"{row.pk}/change/"), {"amount": "1"}).status_code == 403
+    assert operator.post(url(model, f"{row.pk}/delete/"), {"post": "yes"}).status_code == 403
+    operator.post(url(model), {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"})
+
+    assert model.objects.filter(pk=row.pk).values().get() == before
+    assert 'name="_save"' not in operator.get(url(model, f"{row.pk}/change/")).text
+
+
+@pytest.mark.parametrize("model", [Asset, Market, ApiKey], ids=lambda model: model.__name__)
+def test_what_others_refer_to_cannot_be_deleted(operator: Client, alice: User, model: type[Model]) -> None:
+    api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+    row = model.objects.first()
+    assert row is not None
+
+    assert operator.post(url(model, f"{row.pk}/delete/"), {"post": "yes"}).status_code == 403
+
+
+def test_amounts_and_people_are_readable(operator: Client, alice: User) -> None:
+    postings, orders = operator.get(url(Posting)).text, operator.get(url(Order)).text
+
+    assert "1.5" in postings
+    assert "alice@example.org" in postings
+    assert "chain" in postings
+    assert "deposit" in postings
+    assert "0.0531" in orders
+
+
+def test_the_secret_of_a_key_is_shown_nowhere(operator: Client, alice: User) -> None:
+    key, secret = api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+
+    html = operator.get(url(ApiKey)).text + operator.get(url(ApiKey, f"{key.pk}/change/")).text
+
+    assert secret not in html
+    assert "secret_encrypted" not in html
+    assert bytes(key.secret_encrypted).decode() not in html
+    assert operator.get(url(ApiKey, "add/")).status_code == 403
+
+
+def test_an_operator_can_revoke_a_key(operator: Client, alice: User) -> None:
+    key, _ = api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+
+    operator.post(url(ApiKey), {"action": "revoke", "_selected_action": [str(key.pk)]})
+
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+
+
+def asset_form(**changes: str) -> dict[str, str]:
+    """Return the asset form of BTC as a browser sends it."""
+    return {
+        "name": "Bitcoin",
+        "confirmations": "2",
+        "withdrawal_fee": "0.00003",
+        "withdrawal_min": "0.001",
+        "deposits_open": "on",
+        "transaction_url": "https://explorer.example/tx/{txid}",
+        "address_url": "",
+    } | changes
+
+
+def test_an_asset_can_be_changed_in_decimals(operator: Client) -> None:
+    asset = Asset.objects.get(code="BTC")
+
+    response = operator.post(url(Asset, f"{asset.pk}/change/"), asset_form())
+
+    assert response.status_code == 302
+    asset.refresh_from_db()
+    assert (asset.confirmations, asset.withdrawal_fee, asset.withdrawal_min) == (2, 3_000, 100_000)
+    assert (asset.code, asset.deposits_open, asset.withdrawals_open) == ("BTC", True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"withdrawal_min": "0.00003"}, "The minimum must be more than the fee."),
+        ({"withdrawal_fee": "-1"}, "Write a decimal number"),
+        ({"withdrawal_fee": "0.000000001"}, "Write a decimal number"),
+        ({"transaction_url": "https://explorer.example/"}, "The link must contain {txid}."),
+        ({"confirmations": "0"}, "asset_confirmations_positive"),
+    ],
+)
+def test_a_bad_asset_is_refused(operator: Client, changes: dict[str, str], message: str) -> None:
+    asset = Asset.objects.get(code="BTC")
+    before = Asset.objects.filter(pk=asset.pk).values().get()
+
+    response = operator.post(url(Asset, f"{asset.pk}/change/"), asset_form(**changes))
+
+    assert response.status_code == 200
+    assert message in response.text
+    assert Asset.objects.filter(pk=asset.pk).values().get() == before
+
+
+def market_form(**changes: str) -> dict[str, str]:
+    """Return the market form of ETHBTC as a browser sends it."""
+    return {
+        "status": "1",
+        "tick": "0.00001",
+        "lot": "0.001",
+        "price_min": "0.00001",
+        "price_max": "1000",
+        "quantity_min": "0.001",
+        "quantity_max": "10000",
+        "notional_min": "0.0001",
+        "notional_max": "900",
+        "maker_fee_ppm": "1000",
+        "taker_fee_ppm": "2000",
+        "orders_max": "200",
+    } | changes
+
+
+def test_a_market_can_be_changed_in_decimals(operator: Client) -> None:
+    market = Market.objects.get(symbol="ETHBTC")
+
+    response = operator.post(url(Market, f"{market.pk}/change/"), market_form(notional_min="0.0002"))
+
+    assert response.status_code == 302
+    market.refresh_from_db()
+    assert (market.notional_min, market.tick, market.orders_max) == (20_000, 1_000, 200)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lot": "0.0001"}, "Price x quantity would round"),
+        ({"tick": "0"}, "Price x quantity would round"),
+        ({"price_min": "0.000015"}, "a multiple of the tick"),
+        ({"quantity_min": "0"}, "a multiple of the lot"),
+        ({"price_max": "0.000001"}, "The maximum must not be below the minimum."),
+        ({"maker_fee_ppm": "1000000"}, "A fee must be less than"),
+    ],
+)
+def test_a_market_that_would_round_is_refused(operator: Client, changes: dict[str, str], message: str) -> None:
+    market = Market.objects.get(symbol="ETHBTC")
+    before = Market.objects.filter(pk=market.pk).values().get()
+
+    response = operator.post(url(Market, f"{market.pk}/change/"), market_form(**changes))
+
+    assert response.status_code == 200
+    assert message in response.text
+    assert Market.objects.filter(pk=market.pk).values().get() == before
+
+
+def test_an_operator_can_make_a_user_and_set_a_password(operator: Client) -> None:
+    new = {"email": "Dave@Example.org", "password1": "correct horse battery", "password2": "correct horse battery"}
+
+    response = operator.post(url(User, "add/"), new | {"usable_password": "true"})
+
+    assert response.status_code == 302
+    dave = User.objects.get(email="dave@example.org")
+    assert operator.get(url(User, f"{dave.pk}/password/")).status_code == 200
+    changed = {"password1": "another long password", "password2": "another long password", "usable_password": "true"}
+    operator.post(url(User, f"{dave.pk}/password/"), changed)
+    dave.refresh_from_db()
+    assert dave.check_password("another long password")
+
+
+def test_only_staff_reach_the_admin(browser: Client) -> None:
+    assert browser.get("/admin/").status_code == 302
