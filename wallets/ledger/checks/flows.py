@@ -13,6 +13,7 @@ _CHAIN, _FEES, _NETWORK = str(int(Owner.CHAIN)), str(int(Owner.FEES)), str(int(O
 _HELD, _SETTLED, _RELEASED, _REFUSED = (int(state) for state in HoldState)
 _W = Withdrawal.Status
 _UNFINISHED = f"('{_W.REQUESTED}', '{_W.HELD}', '{_W.SIGNED}', '{_W.BROADCAST}')"
+_ENDED = f"'{ChainTransaction.Status.CONFIRMED}', '{ChainTransaction.Status.FAILED}'"
 
 
 def _deposits(where: str) -> str:
@@ -64,12 +65,15 @@ _WITHDRAWALS = " UNION ALL ".join(
 )
 _WITHDRAWN = postings(Reason.WITHDRAWAL, Reason.WITHDRAWAL_FEE)
 
+# Given back although it was sent: only after it failed on chain.
+_ON_ITS_WAY = (
+    f"(COALESCE(h.state, 0) IN ({_HELD}, {_SETTLED})"
+    f" OR (COALESCE(h.state, 0) = {_RELEASED} AND c.status = '{ChainTransaction.Status.FAILED}'))"
+)
 _HOLD_FITS = (
     f"CASE w.status WHEN '{_W.REQUESTED}' THEN TRUE"
     f" WHEN '{_W.HELD}' THEN COALESCE(h.state, 0) IN ({_HELD}, {_RELEASED})"
-    f" WHEN '{_W.SIGNED}' THEN COALESCE(h.state, 0) IN ({_HELD}, {_SETTLED})"
-    f" WHEN '{_W.BROADCAST}' THEN COALESCE(h.state, 0) IN ({_HELD}, {_SETTLED})"
-    f" OR (COALESCE(h.state, 0) = {_RELEASED} AND c.status = '{ChainTransaction.Status.FAILED}')"
+    f" WHEN '{_W.SIGNED}' THEN {_ON_ITS_WAY} WHEN '{_W.BROADCAST}' THEN {_ON_ITS_WAY}"
     f" WHEN '{_W.CONFIRMED}' THEN COALESCE(h.state, 0) = {_SETTLED}"
     f" WHEN '{_W.REJECTED}' THEN COALESCE(h.state, 0) IN (0, {_REFUSED}, {_RELEASED})"
     " ELSE FALSE END"
@@ -176,9 +180,7 @@ CHECKS = (
         name="network fees are posted",
         noun="transactions",
         examined=count("wallets_chaintransaction"),
-        differences=without(
-            _network_fees(f"status = '{ChainTransaction.Status.CONFIRMED}'"), postings(Reason.NETWORK_FEE)
-        ),
+        differences=without(_network_fees(f"status IN ({_ENDED})"), postings(Reason.NETWORK_FEE)),
         says=LEG_SAYS + " is not posted",
     ),
     Check(
