@@ -6,6 +6,7 @@ Two queues: `chains` for any worker, `signer` for workers that hold keys.
     celery -A celery_app beat
 """
 
+import logging
 import os
 from urllib.parse import urlsplit, urlunsplit
 
@@ -56,3 +57,7 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["wallets"])
+if settings.LOG_LEVEL != "debug":
+    # Celery says twice at INFO that each task ran: every second, for every task. Failures are errors and still said.
+    for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from wallets.models import Asset, ChainCursor, Deposit, Withdrawal
 
 
 def asset_lock(pk: int) -> Asset:
-    """Lock an asset: who holds it may take the next nonce of any of its addresses."""
+    """Lock an asset: who holds it may store a payment of it, and take a nonce of any of its addresses."""
     return Asset.objects.select_for_update().get(pk=pk)
 
 

@@ -1,10 +1,9 @@
 """What workers do, every second or so. Each task looks at what is there and may run twice, also at once."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-
-from celery.utils.log import get_task_logger
 
 from celery_app import app
 from mex.money import units_to_chain
@@ -21,8 +20,9 @@ from wallets.payouts.bitcoin import bitcoin_sign
 from wallets.payouts.ethereum import ethereum_sign, ethereum_sweep
 from wallets.payouts.follow import bitcoin_follow, ethereum_follow, stored_broadcast
 from wallets.payouts.progress import withdrawals_advance
+from wallets.reserve import bitcoin_reserve, ethereum_reserve
 
-log = get_task_logger(__name__)
+log = logging.getLogger(__name__)
 courier = Courier()
 pacer = Pacer()
 
@@ -73,11 +73,11 @@ def advance_withdrawals() -> None:
 @app.task
 def fill_address_pools() -> None:
     """Keep deposit addresses ready."""
+    for asset in _assets(Chain.ETHEREUM):
+        ethereum_pool_fill(asset=asset)
     with node_watch(Chain.BITCOIN):
         for asset in _assets(Chain.BITCOIN):
             bitcoin_pool_fill(asset=asset, node=bitcoin_node())
-    for asset in _assets(Chain.ETHEREUM):
-        ethereum_pool_fill(asset=asset)
 
 
 @app.task
@@ -96,10 +96,14 @@ def sign_and_broadcast() -> None:
 
 @app.task
 def sweep() -> None:
-    """Bring deposited ether to the hot wallet. Queue `signer`."""
+    """Bring deposited ether to the hot wallet, once there are coins of our own to pay for it. Queue `signer`."""
+    with node_watch(Chain.BITCOIN):
+        for asset in _assets(Chain.BITCOIN):
+            bitcoin_reserve(asset=asset, node=bitcoin_node(), send=courier.send, pacer=pacer)
     with node_watch(Chain.ETHEREUM), _keys_watch():
         for asset in _assets(Chain.ETHEREUM):
-            ethereum_sweep(asset=asset, node=ethereum_node())
+            if ethereum_reserve(asset=asset, node=ethereum_node(), send=courier.send, pacer=pacer):
+                ethereum_sweep(asset=asset, node=ethereum_node())
             stored_broadcast(asset=asset, broadcast=ethereum_node().broadcast)
 
 

@@ -9,7 +9,7 @@ from wallets.models import Balance, Hold, Posting
 
 
 class Books:
-    """Keeps postings, balances and holds. While it is `closed`, commands are only collected, as when the engine is down."""
+    """Keeps postings, balances and holds. While `closed`, it only collects commands, as if the engine were down."""
 
     def __init__(self) -> None:
         self.closed = False

@@ -24,10 +24,14 @@ class OddServer:
 
     def _serve(self) -> None:
         for behaviour in self.behaviours:
-            connection, _ = self.listener.accept()
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return  # closed
             with connection:
                 for answer in behaviour.split(b"|"):
-                    connection.recv(65_536)
+                    if not _read_request(connection):
+                        break
                     self.requests += 1
                     if answer == b"hang":
                         connection.recv(65_536)
@@ -35,8 +39,24 @@ class OddServer:
                         connection.sendall(answer)
 
     def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join(5)
+
+
+def _read_request(connection: socket.socket) -> bool:
+    """Read one whole request; its headers and its body may come in pieces."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = connection.recv(65_536)
+        if not piece:
+            return False
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65_536)
+    return True
 
 
 def ok(body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What people may ask of wallets, and what they are told when they may not."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -61,27 +62,19 @@ def test_a_closed_asset_gives_no_new_address_but_shows_an_old_one(btc: Asset, al
 
 def test_racing_requests_give_one_address_to_one_user(btc: Asset, alice: User, bob: User) -> None:
     DepositAddress.objects.bulk_create(DepositAddress(asset=btc, address=f"address-{n}") for n in range(8))
-    given: list[tuple[int, str]] = []
-    failures: list[BaseException] = []
     start = threading.Barrier(6)
 
-    def work(user: User) -> None:
+    def work(user: User) -> tuple[int, str]:
+        start.wait(10)
         try:
-            start.wait(10)
-            given.append((user.pk, services.deposit_address_assign(user=user, asset=btc).address))
-        except BaseException as error:
-            failures.append(error)
+            return user.pk, services.deposit_address_assign(user=user, asset=btc).address
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=work, args=(user,)) for user in (alice, bob) * 3]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    with ThreadPoolExecutor(6) as pool:
+        given = {future.result(30) for future in [pool.submit(work, user) for user in (alice, bob) * 3]}
 
-    assert failures == []
-    assert len(set(given)) == 2
+    assert len(given) == 2
     assert len({address for _, address in given}) == 2
     assert DepositAddress.objects.exclude(user=None).count() == 2
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -164,30 +165,24 @@ def test_two_signers_at_once_sign_each_withdrawal_once(hot: Bitcoind, btc: Asset
     for address in addresses:
         request(rich, btc, books, address, 20_000_000)
     withdrawals_advance(send=books.send)
-    failures: list[BaseException] = []
     start = threading.Barrier(3)
 
     def work() -> None:
+        start.wait(10)
         try:
-            start.wait(10)
             bitcoin_sign(asset=btc, node=BitcoinNode(hot.url, "mex"))
-        except BaseException as error:
-            failures.append(error)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    with ThreadPoolExecutor(3) as pool:
+        for signer in [pool.submit(work) for _ in range(3)]:
+            signer.result(60)
     sign(hot, btc)
     send_stored(hot, btc)
     hot.mine(3)
     for _ in range(3):
         follow(hot, btc, books)
 
-    assert failures == []
     assert ChainTransaction.objects.count() == 3
     spent = [item for record in ChainTransaction.objects.all() for item in inputs_of(record.raw)]
     assert len(spent) == len(set(spent))
@@ -280,3 +275,16 @@ def test_a_withdrawal_waits_for_an_engine_that_is_down(hot: Bitcoind, btc: Asset
     assert status(withdrawal) == "confirmed"
     assert Posting.objects.filter(reason=Reason.NETWORK_FEE).count() == 1
     assert Posting.objects.filter(reason=Reason.WITHDRAWAL).count() == 1
+
+
+def test_closed_withdrawals_wait(hot: Bitcoind, btc: Asset, books: Books, rich: User) -> None:
+    withdrawal = request(rich, btc, books, hot.fresh_address())
+    withdrawals_advance(send=books.send)
+    btc.withdrawals_open = False
+
+    sign(hot, btc)
+    waiting = status(withdrawal)
+    btc.withdrawals_open = True
+    sign(hot, btc)
+
+    assert (waiting, status(withdrawal)) == ("held", "signed")

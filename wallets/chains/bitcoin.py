@@ -88,7 +88,15 @@ class BitcoinNode:
                 return
             if refusal.code != _NO_SUCH_WALLET:
                 raise
+            self._wallet_create()
+
+    def _wallet_create(self) -> None:
+        try:
             self.root.call("createwallet", wallet_name=self.wallet, load_on_startup=True, repeatable=False)
+        except ChainRefused as refusal:
+            # Another process made it between our two calls.
+            if refusal.code != _WALLET_ERROR or self.wallet not in self.root.call("listwallets"):
+                raise
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the best block."""

@@ -11,18 +11,19 @@ from wallets.chains.health import say_once, say_over
 from wallets.models import Asset, ChainCursor, DepositAddress
 
 log = logging.getLogger(__name__)
-_BATCH = 25
+_BATCH = 20
+"""Addresses that bitcoind is asked for at once: it makes about a hundred in a second, and other work waits."""
 
 
 def bitcoin_pool_fill(*, asset: Asset, node: BitcoinNode, size: int = ADDRESS_POOL_SIZE) -> None:
-    """Take addresses from bitcoind's wallet until `size` wait for a user. Raises ChainUnavailable or ChainRefused."""
-    missing = size - _waiting(asset)
-    while missing > 0:
-        count = min(missing, _BATCH)
-        DepositAddress.objects.bulk_create(
-            [DepositAddress(asset=asset, address=address) for address in node.addresses_new(count)]
-        )
-        missing -= count
+    """Take some addresses from bitcoind's wallet while fewer than `size` wait for a user; more at the next call.
+
+    Raises ChainUnavailable or ChainRefused.
+    """
+    count = min(size - _waiting(asset), _BATCH)
+    if count > 0:
+        addresses = node.addresses_new(count)
+        DepositAddress.objects.bulk_create([DepositAddress(asset=asset, address=address) for address in addresses])
 
 
 def ethereum_pool_fill(*, asset: Asset, size: int = ADDRESS_POOL_SIZE) -> None:

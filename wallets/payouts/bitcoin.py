@@ -8,6 +8,7 @@ from django.db import transaction
 from mex.money import units_to_chain
 from wallets.chains.bitcoin import BitcoinNode, HotWalletShort, SignedBitcoin, inputs_of
 from wallets.chains.health import say_once, say_over
+from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction, Withdrawal
 from wallets.payouts.records import UNFINISHED, Kind, payable, withdrawal_claim, withdrawal_signed
 
@@ -42,6 +43,7 @@ def bitcoin_sign(*, asset: Asset, node: BitcoinNode) -> None:
 def _store(asset: Asset, withdrawal: Withdrawal, signed: SignedBitcoin) -> bool:
     """Store a transaction unless the withdrawal, or a coin, was taken by another signer meanwhile."""
     with transaction.atomic():
+        asset_lock(asset.pk)
         claimed = withdrawal_claim(withdrawal.pk)
         if claimed is None:
             return False

@@ -20,7 +20,12 @@ UNFINISHED = (Status.SIGNED, Status.BROADCAST)
 
 
 def payable(asset: Asset, limit: int) -> Sequence[Withdrawal]:
-    """Return withdrawals whose funds are held and which nothing was signed for, oldest first."""
+    """Return withdrawals whose funds are held and which nothing was signed for, oldest first.
+
+    None while the asset's withdrawals are closed: what was requested before waits.
+    """
+    if not asset.withdrawals_open:
+        return []
     rows = Withdrawal.objects.filter(asset=asset, status=Withdrawal.Status.HELD, transaction=None)
     return list(rows.order_by("requested_at")[:limit])
 
