@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ _PORTS = range(20_000, 32_000)
 """Below the range that the kernel takes for outgoing connections, so that a port is still free at the next start."""
 
 _LOG_BYTES_MAX = 10 * 1024 * 1024
-"""A log that is larger when its child starts becomes NAME.log.1."""
+"""A log that is larger becomes NAME.log.1."""
 
 _POLL_S = 0.05
 _PR_SET_PDEATHSIG = 1
@@ -60,8 +61,6 @@ class Process:
         self.code: int | None = None
         self._pid_file = pid_file
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > _LOG_BYTES_MAX:
-            log.replace(log.with_name(log.name + ".1"))
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = _start(service.command(), output, env, cwd)
@@ -97,6 +96,14 @@ class Process:
             _signal_group(self.pid, signal.SIGKILL)
             self._process.wait()
             self.poll()
+
+    def tick(self) -> None:
+        """Keep the log small, and let the service do what it does every few seconds."""
+        if self.log.stat().st_size > _LOG_BYTES_MAX:
+            # The child goes on writing to the same file, at its end: so it is emptied, not moved.
+            shutil.copyfile(self.log, self.log.with_name(self.log.name + ".1"))
+            os.truncate(self.log, 0)
+        self.service.tick()
 
     def output(self) -> str:
         """Return what this run has written."""

@@ -19,6 +19,7 @@ from launcher.supervisor import Stage, StartFailed, Stopped, Supervisor
 
 _READY_TIMEOUT_S = 90.0
 _LEFTOVERS_GRACE_S = 5.0
+_POLL_S = 0.05
 _PYTHON = sys.executable
 
 # In all less than the 15 seconds in which everything must have ended.
@@ -137,9 +138,9 @@ def _serve(instance: Instance, port: int) -> int:
     try:
         with step("starting the pipe and the chains, bringing the database up to date"):
             supervisor.start(backing)
-            _manage(supervisor, environment, instance.folder, "migrate", "--noinput", "--verbosity", "1")
+            # The miner waits for bitcoind by itself.
+            _manage(supervisor, environment, instance.folder, ("migrate", "--noinput"), ("run_miner", "--prepare"))
             supervisor.wait_ready(backing, timeout_s=_READY_TIMEOUT_S)
-            _manage(supervisor, environment, instance.folder, "run_miner", "--prepare")
         with step("starting engine, web and workers"):
             supervisor.start([engine, web, *workers])
             supervisor.wait_ready([engine, web], timeout_s=_READY_TIMEOUT_S)
@@ -159,22 +160,30 @@ def _serve(instance: Instance, port: int) -> int:
     return 0
 
 
-def _manage(supervisor: Supervisor, environment: Mapping[str, str], folder: Path, *command: str) -> None:
-    """Run a management command to its end. Raises StartFailed with what it said, or Stopped."""
-    log = folder / "logs" / f"{command[0]}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+def _manage(supervisor: Supervisor, environment: Mapping[str, str], folder: Path, *commands: Sequence[str]) -> None:
+    """Run management commands side by side, to their ends. Raises StartFailed with what one said, or Stopped."""
+    logs = folder / "logs"
+    running = {command[0]: _start_command(command, environment, logs) for command in commands}
+    try:
+        while any(process.poll() is None for process in running.values()):
+            if supervisor.stopping.wait(_POLL_S):
+                raise Stopped
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.wait()
+    for name, process in running.items():
+        if process.returncode:
+            said = "\n".join((logs / f"{name}.log").read_text(errors="replace").strip().splitlines()[-15:])
+            raise StartFailed(f"manage.py {name} ended with code {process.returncode}:\n{said}")
+
+
+def _start_command(command: Sequence[str], environment: Mapping[str, str], logs: Path) -> "subprocess.Popen[bytes]":
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{command[0]}.log").open("wb") as output:
+        return subprocess.Popen(
             [_PYTHON, "manage.py", *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
-        while process.poll() is None:
-            if supervisor.stopping.wait(0.05):
-                process.terminate()
-                process.wait()
-                raise Stopped
-    if process.returncode:
-        said = "\n".join(log.read_text(errors="replace").strip().splitlines()[-15:])
-        raise StartFailed(f"manage.py {command[0]} ended with code {process.returncode}:\n{said}")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class Supervisor:
             self._ticked_s = now_s
             for child in self._children.values():
                 if child.process is not None:
-                    child.service.tick()
+                    child.process.tick()
 
     def run(self) -> None:
         """Watch until `stopping` is set."""

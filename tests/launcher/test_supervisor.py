@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher import processes
+from launcher import supervisor as supervisor_module
 from launcher.processes import identity
 from launcher.services import Program
 from launcher.supervisor import Stage, StartFailed, Supervisor
@@ -141,6 +143,23 @@ def test_what_a_child_started_ends_with_it(tmp_path: Path, supervise: Callable[.
     supervisor.stop([Stage(services=[child], grace_s=1)])
 
     wait_for(lambda: identity(grandchild) is None)
+
+
+def test_a_log_that_grows_is_kept_small(
+    tmp_path: Path, supervise: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import time\nprint('ready')\nwhile True:\n    print('x' * 99, flush=True)\n    time.sleep(0.001)"
+    monkeypatch.setattr(processes, "_LOG_BYTES_MAX", 10_000)
+    monkeypatch.setattr(supervisor_module, "TICK_S", 0.0)
+    supervisor = supervise(python("web", code))
+    log, old = tmp_path / "logs/web.log", tmp_path / "logs/web.log.1"
+
+    wait_for(lambda: log.stat().st_size > 10_000)
+    supervisor.watch()
+
+    assert old.stat().st_size > 10_000
+    assert log.stat().st_size < 10_000
+    wait_for(lambda: log.read_bytes().startswith(b"x"))
 
 
 def test_children_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
