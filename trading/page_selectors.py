@@ -13,7 +13,8 @@ PAGE_ROWS = 25
 PAGE_NUMBER_MAX = 200
 """Who needs older rows than 200 pages asks the API, which pages by id."""
 
-LAST_TRADES = 30
+OPEN_ORDERS = 200
+"""A bot may have thousands; the page shows the newest. The same number is in static/js/open_orders.js."""
 
 Row = TypeVar("Row")
 
@@ -69,17 +70,17 @@ def market_of(symbol: str) -> Market:
 def listings() -> list[Listing]:
     """Return every market with its last trade."""
     markets = Market.objects.select_related("base", "quote")
-    return [Listing(market, Trade.objects.filter(market=market).order_by("-number").first()) for market in markets]
+    return [Listing(market, last_trade(market)) for market in markets]
 
 
-def last_trades(market: Market) -> list[Trade]:
-    """Return a market's last trades, newest first."""
-    return list(Trade.objects.filter(market=market).order_by("-number")[:LAST_TRADES])
+def last_trade(market: Market) -> Trade | None:
+    """Return a market's last trade."""
+    return Trade.objects.filter(market=market).order_by("-number").first()
 
 
 def open_orders(user_id: int, market: Market) -> list[Order]:
-    """Return a user's open orders in a market, newest first."""
-    return open_orders_of(account=user_id, market=market.pk)[::-1]
+    """Return a user's newest open orders in a market, newest first."""
+    return open_orders_of(account=user_id, market=market.pk)[: -OPEN_ORDERS - 1 : -1]
 
 
 def decimals_of(step: int) -> int:

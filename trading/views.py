@@ -28,13 +28,12 @@ def home(request: HttpRequest) -> HttpResponse:
 def trade(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show a market and trade on it; everything live comes over the websockets."""
     market = selectors.market_of(symbol)
-    trades = selectors.last_trades(market)
     context: dict[str, object] = {
         "market": market,
         "listings": selectors.listings(),
         "price_decimals": selectors.decimals_of(market.tick),
         "quantity_decimals": selectors.decimals_of(market.lot),
-        "last": trades[0] if trades else None,
+        "last": selectors.last_trade(market),
     }
     if isinstance(request.user, User):
         holdings = [holding_of(request.user.pk, market.base), holding_of(request.user.pk, market.quote)]

@@ -158,6 +158,7 @@ class DepositAddress(models.Model):
     assigned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "deposit addresses"
         constraints = [
             models.UniqueConstraint(fields=["asset", "address"], name="address_unique"),
             models.UniqueConstraint(fields=["asset", "user"], name="address_one_per_user"),

@@ -5,6 +5,7 @@ import { AnswerLost, Refused } from "./socket.js";
 import { stamp } from "./times.js";
 import { toast } from "./toasts.js";
 
+const ROWS_MAX = 200; // a bot may have thousands; the newest are shown (trading/page_selectors.py)
 const IS_OPEN = new Set(["NEW", "PARTIALLY_FILLED"]);
 const TYPES = { LIMIT: "Limit", LIMIT_MAKER: "Post only", MARKET: "Market", 1: "Limit", 2: "Market", 3: "Post only" };
 
@@ -24,7 +25,8 @@ export class OpenOrders {
   }
 
   /** Show the list that the server gave; reports that came in the meantime are newer. */
-  load(orders) {
+  load(all) {
+    const orders = all.slice(-ROWS_MAX); // the server lists the oldest first
     const listed = new Set(orders.map((order) => String(order.orderId)));
     for (const row of [...this.body.rows]) {
       if (!listed.has(row.dataset.order) && !this.changedAt.has(row.dataset.order)) row.remove();
@@ -84,8 +86,9 @@ export class OpenOrders {
   }
 
   count() {
+    while (this.body.rows.length > ROWS_MAX) this.body.deleteRow(-1);
     const count = this.body.rows.length;
-    document.getElementById("orders-count").textContent = count ? String(count) : "";
+    document.getElementById("orders-count").textContent = count ? `${count}${count === ROWS_MAX ? "+" : ""}` : "";
     document.getElementById("orders-empty").hidden = count > 0;
     document.getElementById("orders-table").hidden = count === 0;
   }

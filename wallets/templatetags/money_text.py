@@ -47,5 +47,5 @@ def filled(link: str, txid: str) -> str:
 
 @register.filter
 def counted(confirmations: int, needed: int) -> int:
-    """Return confirmations as people count them, up to `needed`: a node says -1 for a transaction that lost to another."""
+    """Return confirmations as people count them: up to `needed`, and none where a node says -1 for a conflict."""
     return min(max(confirmations, 0), needed)
