@@ -5,6 +5,7 @@ Source: docs/api.md, "Authentication" (Binance Spot API: HMAC-SHA256 over the wh
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus, urlencode
@@ -26,6 +27,7 @@ from mex.limits import CLOCK_AHEAD_MS_MAX, RECV_WINDOW_MS_DEFAULT, RECV_WINDOW_M
 from mex.params import Params
 
 _MICROSECONDS = 10**14  # a timestamp above this is in microseconds
+_WINDOW = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,10 @@ def check_time(params: Params) -> None:
 
 def _window_ms(params: Params) -> float:
     text = params.text("recvWindow", str(RECV_WINDOW_MS_DEFAULT))
-    whole, _, fraction = text.partition(".")
-    if not (
-        whole.isascii()
-        and whole.isdigit()
-        and len(whole) <= 9
-        and (not fraction or (fraction.isdigit() and len(fraction) <= 3))
-    ):
-        raise ParameterIllegal("recvWindow", r"^[0-9]{1,9}(\.[0-9]{1,3})?$")
-    window = int(whole) + int(fraction.ljust(3, "0") or 0) / 1000
+    match = _WINDOW.fullmatch(text)
+    if match is None:
+        raise ParameterIllegal("recvWindow", f"^{_WINDOW.pattern}$")
+    window = int(match[1]) + int((match[2] or "").ljust(3, "0")) / 1000
     if window > RECV_WINDOW_MS_MAX:
         raise MexError(-1131, "recvWindow must be less than 60000")
     return window
@@ -120,8 +117,7 @@ def http_texts(query: str, body: str) -> list[str]:
     re-encoded forms count too, but only where decoding cannot move a boundary between parameters.
     """
     parts = [_without_signature(query), _without_signature(body)]
-    raw = "".join(parts)
-    texts = [raw]
+    texts = ["".join(parts)]
     pairs = [parse_qsl(part, keep_blank_values=True) for part in parts]
     if not any(char in name + value for part in pairs for name, value in part for char in "&="):
         texts.append("".join(unquote_plus(part) for part in parts))
@@ -134,9 +130,15 @@ def _without_signature(text: str) -> str:
 
 
 def frame_texts(params: Mapping[str, str]) -> list[str]:
-    """Return what a client may have signed for a websocket request: all but the signature, sorted by name."""
+    """Return what a client may have signed for a websocket request: all but the signature, sorted by name.
+
+    The plain form counts only where nothing in it could be taken for a boundary between parameters.
+    """
     pairs = sorted((name, value) for name, value in params.items() if name != "signature")
-    return ["&".join(f"{name}={value}" for name, value in pairs), urlencode(pairs)]
+    texts = [urlencode(pairs)]
+    if not any(char in name + value for name, value in pairs for char in "&="):
+        texts.insert(0, "&".join(f"{name}={value}" for name, value in pairs))
+    return texts
 
 
 def authenticate(credential: Credential | None, params: Params, candidates: Iterable[str]) -> Caller:
