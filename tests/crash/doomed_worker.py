@@ -1,0 +1,161 @@
+"""A worker that dies again and again: `python -m tests.crash.doomed_worker QUEUE LIVES SEED DEATHS`.
+
+QUEUE is `chains` or `signer`, as in celery_app.py. Each life is a fork of this prepared process, which runs the tasks
+of its queue one after the other, as beat orders them, and kills itself with SIGKILL: before or after a step that
+changes the database, the chain or the engine's stream, or at any moment whatever. Each death is a line in the file
+DEATHS. The last life works until SIGTERM.
+"""
+
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.db import connections  # noqa: E402
+
+from wallets import tasks  # noqa: E402
+from wallets.chains import keys  # noqa: E402
+from wallets.chains.bitcoin import BitcoinNode  # noqa: E402
+from wallets.chains.ethereum import EthereumNode  # noqa: E402
+from wallets.deposits import credits, rows  # noqa: E402
+from wallets.deposits import ethereum as deposits_ethereum  # noqa: E402
+from wallets.payouts import bitcoin as payouts_bitcoin  # noqa: E402
+from wallets.payouts import ethereum as payouts_ethereum  # noqa: E402
+from wallets.payouts import follow, progress  # noqa: E402
+
+SENDING = ((BitcoinNode, "broadcast"), (EthereumNode, "broadcast"), (follow, "transaction_sent"))
+STEPS: dict[str, tuple[tuple[object, str], ...]] = {
+    "chains": (
+        *SENDING,
+        (deposits_ethereum, "_scan_blocks"),
+        (rows, "_create"),
+        (rows, "_place"),
+        (credits, "_mark"),
+        (tasks.courier, "_send"),
+        (follow, "_count"),
+        (follow, "_finish"),
+        (progress, "_move"),
+    ),
+    "signer": (
+        *SENDING,
+        (BitcoinNode, "payment_sign"),
+        (BitcoinNode, "inputs_lock"),
+        (payouts_bitcoin, "withdrawal_signed"),
+        (payouts_bitcoin, "_store"),
+        (keys, "payment_sign"),
+        (payouts_ethereum, "withdrawal_signed"),
+        (payouts_ethereum, "_sweep_one"),
+    ),
+}
+TASKS: dict[str, tuple[Callable[[], None], ...]] = {
+    "chains": (tasks.scan_bitcoin, tasks.scan_ethereum, tasks.advance_withdrawals, tasks.fill_address_pools),
+    "signer": (tasks.sign_and_broadcast, tasks.sweep),
+}
+_STRIKES_MAX = 14
+"""A payment comes by a dozen places before it is sent: each of them should be the last one of some life."""
+_CLOCK_SHARE = 0.25
+_CLOCK_S = (0.03, 0.6)
+_STEPS_S = 2.0
+_PAUSE_S = 0.02
+
+
+class Doom:
+    """Counts the steps that are come by, and kills the process at one of them; or when its time is over, if sooner."""
+
+    def __init__(self, strikes: int, life_s: float, deaths: Path) -> None:
+        self._strikes_left = strikes
+        self._life_s = life_s
+        self._deaths = deaths
+
+    def strike(self, step: str) -> None:
+        """Die if this is the time."""
+        self._strikes_left -= 1
+        if self._strikes_left == 0:
+            self._die(step)
+
+    def start(self) -> None:
+        """Let the clock run that ends a life in which too little happens."""
+        signal.signal(signal.SIGALRM, self._ring)
+        signal.setitimer(signal.ITIMER_REAL, self._life_s)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        self._die("clock")
+
+    def _die(self, step: str) -> None:
+        with self._deaths.open("a") as file:
+            file.write(step + "\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(doom: Doom, queue: str) -> None:
+    """Put the places where the process may die around the steps."""
+    for place, name in STEPS[queue]:
+        setattr(place, name, _between(doom, _label(place, name), getattr(place, name)))
+
+
+def _between(doom: Doom, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        doom.strike(f"before {label}")
+        result = function(*args, **kwargs)
+        doom.strike(f"after {label}")
+        return result
+
+    return wrapped
+
+
+def _label(place: object, name: str) -> str:
+    owner = getattr(place, "__name__", type(place).__name__)
+    return f"{owner.removeprefix('wallets.')}.{name}"
+
+
+def live(queue: str, doom: Doom | None) -> None:
+    """Do the queue's tasks until told to stop or doomed."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    if doom is not None:
+        arm(doom, queue)
+        doom.start()
+    while not stopping.wait(_PAUSE_S):
+        for task in TASKS[queue]:
+            task()
+
+
+def draw(chance: random.Random, deaths: Path) -> Doom:
+    """Return the end of one life."""
+    if chance.random() < _CLOCK_SHARE:
+        return Doom(sys.maxsize, chance.uniform(*_CLOCK_S), deaths)
+    return Doom(chance.randint(1, _STRIKES_MAX), _STEPS_S, deaths)
+
+
+def main(queue: str, lives: int, seed: int, deaths: Path) -> None:
+    """Live and die `lives` times, then once more until SIGTERM."""
+    chance = random.Random(f"{queue} {seed}")
+    connections.close_all()
+    for life in range(lives + 1):
+        is_last = life == lives
+        doom = None if is_last else draw(chance, deaths)
+        child = os.fork()
+        if child == 0:
+            live(queue, doom)
+            os._exit(0)
+        if is_last:
+            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))  # noqa: B023
+            print("last life", flush=True)
+        status = os.waitpid(child, 0)[1]
+        if not is_last and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            sys.exit(f"life {life} ended with status {status}, and not as it should")
+        if is_last and status != 0:
+            sys.exit(f"the last life ended with status {status}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
