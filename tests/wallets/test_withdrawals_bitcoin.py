@@ -288,3 +288,23 @@ def test_closed_withdrawals_wait(hot: Bitcoind, btc: Asset, books: Books, rich: 
     sign(hot, btc)
 
     assert (waiting, status(withdrawal)) == ("held", "signed")
+
+
+def test_coins_of_a_signer_that_died_before_storing_are_spent_by_the_next_one(
+    hot: Bitcoind, btc: Asset, books: Books, rich: User
+) -> None:
+    address = hot.fresh_address()
+    withdrawal = request(rich, btc, books, address, 450_000_000)
+    withdrawals_advance(send=books.send)
+    hot.node.payment_sign(address, 450_000_000 - FEE, 2)  # and here the worker dies
+
+    sign(hot, btc)
+    waiting = status(withdrawal)
+    sign(hot, btc)
+    send_stored(hot, btc)
+    hot.mine(3)
+    for _ in range(3):
+        follow(hot, btc, books)
+
+    assert (waiting, status(withdrawal)) == ("held", "confirmed")
+    assert hot.received(address) == 450_000_000 - FEE

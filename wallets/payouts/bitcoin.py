@@ -30,6 +30,7 @@ def bitcoin_sign(*, asset: Asset, node: BitcoinNode) -> None:
         try:
             signed = node.payment_sign(withdrawal.address, amount, settings.BITCOIN_FEE_RATE)
         except HotWalletShort as error:
+            _unlock_forgotten(asset, node)
             if say_once(f"funds for {withdrawal.pk}", str(error)):
                 log.error("withdrawal %s waits, the hot wallet cannot pay it: %s", withdrawal.pk, error)
             continue
@@ -62,6 +63,15 @@ def _relock(asset: Asset, node: BitcoinNode) -> None:
     """Lock the coins of what is stored and in no block: the wallet forgets locks when its node stops."""
     missing = _spent_inputs(asset) - node.inputs_locked()
     node.inputs_lock(sorted(missing))
+
+
+def _unlock_forgotten(asset: Asset, node: BitcoinNode) -> None:
+    """Free the coins that nothing stored spends: a signer that died before storing had locked them.
+
+    One that is about to store loses its lock here, too: whoever builds on the same coin is refused in `_store`.
+    """
+    locked = node.inputs_locked()
+    node.inputs_unlock(sorted(locked - _spent_inputs(asset)))
 
 
 def _spent_inputs(asset: Asset) -> set[tuple[str, int]]:
