@@ -215,13 +215,17 @@ class Deposit(models.Model):
 
 
 class ChainTransaction(models.Model):
-    """A transaction that we signed. Its bytes are stored before anyone else sees them, and a retry sends the same bytes."""
+    """A transaction that we signed. Its bytes are stored before anyone sees them; a retry sends the same bytes."""
 
     class Kind(models.TextChoices):
+        """What it is for."""
+
         WITHDRAWAL = "withdrawal", "Withdrawal"
         SWEEP = "sweep", "Sweep to the hot wallet"
 
     class Status(models.TextChoices):
+        """signed → broadcast → confirmed, or failed: in a block, but without effect."""
+
         SIGNED = "signed", "Signed"
         BROADCAST = "broadcast", "Broadcast"
         CONFIRMED = "confirmed", "Confirmed"
