@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+import django.conf
 import pytest
 
 from launcher import nodes
 from launcher.processes import free_port
 from launcher.services import Anvil, Bitcoind, Process, Valkey, running
+
+if django.conf.settings.configured:
+    # pytest-django loads it before this file when DJANGO_SETTINGS_MODULE is exported, and then the database that the
+    # caller's environment names would be emptied.
+    raise pytest.UsageError("Django is loaded already: unset DJANGO_SETTINGS_MODULE before running the tests")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="mex-tests-"))
 _PORTS: list[int] = []

@@ -8,6 +8,7 @@ from django.contrib import admin
 from mex.admin import ReadOnlyAdmin, UnitsFormField, amount_column, time_column
 from mex.money import PPM, steps_are_exact
 from trading.models import EngineState, Market, MarketState, Order, Trade
+from trading.selectors import has_open_orders
 
 
 class MarketForm(forms.ModelForm):
@@ -57,9 +58,13 @@ def _both(data: dict[str, Any], one: str, other: str) -> bool:
     return data.get(one) is not None and data.get(other) is not None
 
 
+_WHEN = "The engine takes changes when it starts next: restart it after saving."
+_STEPS = "Steps can only be changed while no order is open in the market."
+
+
 @admin.register(Market)
 class MarketAdmin(admin.ModelAdmin):
-    """Markets. The engine reads their rules when it starts."""
+    """Markets. The engine reads their rules when it starts, and the page says so."""
 
     form = MarketForm
     list_display = (
@@ -77,8 +82,8 @@ class MarketAdmin(admin.ModelAdmin):
     list_select_related = ("base", "quote")
     search_fields = ("symbol",)
     fieldsets = (
-        (None, {"fields": ("symbol", "base", "quote", "status")}),
-        ("Steps", {"fields": ("tick", "lot")}),
+        (None, {"fields": ("symbol", "base", "quote", "status"), "description": _WHEN}),
+        ("Steps", {"fields": ("tick", "lot"), "description": _STEPS}),
         (
             "Bounds",
             {
@@ -95,7 +100,11 @@ class MarketAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: Any, obj: Market | None = None) -> tuple[str, ...]:
         """Return what must not change once orders refer to it."""
-        return ("symbol", "base", "quote") if obj else ()
+        if obj is None:
+            return ()
+        fixed = ("symbol", "base", "quote")
+        # An order that rests off the new steps could not be valued exactly: the engine would not start on it.
+        return (*fixed, "tick", "lot") if has_open_orders(obj) else fixed
 
     def has_delete_permission(self, request: Any, obj: Market | None = None) -> bool:
         """Refuse: orders and trades refer to markets for ever. Halt it instead."""

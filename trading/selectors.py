@@ -76,6 +76,11 @@ def open_orders_of(*, account: int, market: int | None) -> list[Order]:
     return list(orders.order_by("id"))
 
 
+def has_open_orders(market: Market) -> bool:
+    """Return whether any order rests in a market."""
+    return Order.objects.filter(market=market, status__lte=OrderStatus.PARTIALLY_FILLED).exists()
+
+
 def orders_of(*, account: int, market: int, wanted: Range) -> list[Order]:
     """Return orders of the account in a market, open and closed."""
     orders = Order.objects.filter(account_id=account, market_id=market)

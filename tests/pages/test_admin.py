@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import ApiKey, User
 from accounts.services import api_key_create
 from tests.pages.markup import Page
+from tests.pages.rows import give_everything
 from trading.models import EngineState, Market, MarketState, Order, Trade
 from wallets.models import (
     Asset,
@@ -179,6 +180,19 @@ def market_form(**changes: str) -> dict[str, str]:
         "taker_fee_ppm": "2000",
         "orders_max": "200",
     } | changes
+
+
+def test_steps_cannot_be_changed_while_orders_are_open(operator: Client, alice: User) -> None:
+    """The engine could not value an order that rests off the steps, and would not start on it."""
+    give_everything(alice)
+    market = Market.objects.get(symbol="ETHBTC")
+    assert Order.objects.filter(market=market, status__lte=2).exists()
+
+    response = operator.post(url(Market, f"{market.pk}/change/"), market_form(tick="0.0001", lot="0.01"))
+
+    assert response.status_code == 302
+    market.refresh_from_db()
+    assert (market.tick, market.lot) == (1_000, 100_000)
 
 
 def test_a_market_can_be_changed_in_decimals(operator: Client) -> None:
