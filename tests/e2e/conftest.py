@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from launcher.instance import ROOT, Instance, without_settings
 from launcher.processes import free_port, identity
+from tests.e2e.visitor import Visitor
 
 READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
@@ -45,11 +46,11 @@ class RunningServer:
         """Return what the server has said since its start."""
         return self._output.read_text()
 
-    def stop(self) -> float:
-        """End it as Ctrl-C does and return how many seconds that took."""
+    def stop(self, number: int = signal.SIGINT) -> float:
+        """End it as Ctrl-C does, or with another signal, and return how many seconds that took."""
         assert self._process is not None
         started_s = time.monotonic()
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(number)
         code = self._process.wait(STOP_TIMEOUT_S + 5)
         assert code == 0, self.output()
         return time.monotonic() - started_s
@@ -103,3 +104,17 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture
+def new_visitor(instance: RunningServer, tmp_path: Path) -> Iterator[Callable[[], Visitor]]:
+    """Makes browsers at the shared server, each with a profile of its own."""
+    visitors: list[Visitor] = []
+
+    def make() -> Visitor:
+        visitors.append(Visitor(instance.url, tmp_path / f"profile-{len(visitors)}"))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.close()
