@@ -9,7 +9,6 @@ from django.test import Client
 from accounts.models import ApiKey, User
 from accounts.services import api_key_create
 from tests.pages.markup import Page
-from tests.pages.rows import give_everything
 from trading.models import EngineState, Market, MarketState, Order, Trade
 from wallets.models import (
     Asset,
@@ -184,7 +183,6 @@ def market_form(**changes: str) -> dict[str, str]:
 
 def test_steps_cannot_be_changed_while_orders_are_open(operator: Client, alice: User) -> None:
     """The engine could not value an order that rests off the steps, and would not start on it."""
-    give_everything(alice)
     market = Market.objects.get(symbol="ETHBTC")
     assert Order.objects.filter(market=market, status__lte=2).exists()
 
