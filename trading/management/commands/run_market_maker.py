@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Quote until told to stop."""
         url = os.environ.get("MEX_URL", "http://127.0.0.1:8000")
-        key, secret = _credentials()
-        maker = MarketMaker(Account(url, key, secret), Faucet().top_up)
+        key, secret = credentials()
+        maker = MarketMaker(Account(url, key, secret), Faucet(faucet_ask).top_up)
         asyncio.run(_until_stopped(maker))
 
 
@@ -60,7 +61,7 @@ def _key_file() -> Path:
     return path
 
 
-def _credentials() -> tuple[str, str]:
+def credentials() -> tuple[str, str]:
     """Return the key and secret of the market maker, which are made at the first start on local chains."""
     path = _key_file()
     if path.exists():
@@ -91,7 +92,8 @@ def _write(path: Path, text: str) -> None:
 class Faucet:
     """Asks the faucet of local chains for what is short, and gives it time to arrive before it asks again."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Callable[[list[str]], list[str]]) -> None:
+        self._ask = ask
         self._asked_at: dict[str, float] = {}
 
     async def top_up(self, free: dict[str, int]) -> None:
@@ -103,11 +105,11 @@ class Faucet:
             if free.get(code, 0) < low and now - self._asked_at.get(code, -ARRIVES_S) >= ARRIVES_S
         ]
         if short and settings.MEX_LOCAL_CHAINS:
-            for code in await asyncio.to_thread(_ask, short):
+            for code in await asyncio.to_thread(self._ask, short):
                 self._asked_at[code] = now
 
 
-def _ask(codes: list[str]) -> list[str]:
+def faucet_ask(codes: list[str]) -> list[str]:
     """Ask the faucet for each asset, and return those that it gives."""
     given = []
     try:
