@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-from bip32 import BIP32
 from django.conf import settings
 from eth_account import Account
 from eth_keys.datatypes import PublicKey
+
+from wallets.chains.hd import PrivateNode, PublicNode
 
 _ACCOUNT = "m/44'/60'/0'"
 _DEPOSITS = 0
@@ -47,27 +48,27 @@ def keys_ensure() -> None:
             raise KeysMissing(f"there is no key file {settings.ETHEREUM_KEY_FILE}")
         _write_once(settings.ETHEREUM_KEY_FILE, secrets.token_hex(_SEED_BYTES), mode=0o600)
     if not public_file().exists():
-        _write_once(public_file(), _master().get_xpub_from_path(_ACCOUNT), mode=0o644)
+        _write_once(public_file(), _master().derive(_ACCOUNT).public().xpub(), mode=0o644)
 
 
 def deposit_address(index: int) -> str:
     """Return the deposit address with this number, from the public branch."""
-    return _address(_branch().get_pubkey_from_path(f"m/{_DEPOSITS}/{index}"))
+    return _address(_branch().derive(f"{_DEPOSITS}/{index}").key)
 
 
 def hot_address() -> str:
     """Return the hot wallet's address, from the public branch."""
-    return _address(_branch().get_pubkey_from_path(f"m/{_HOT}"))
+    return _address(_branch().derive(_HOT).key)
 
 
 def hot_key() -> bytes:
     """Return the hot wallet's private key. Signing workers only."""
-    return bytes(_master().get_privkey_from_path(f"{_ACCOUNT}/{_HOT}"))
+    return _master().derive(f"{_ACCOUNT}/{_HOT}").key
 
 
 def deposit_key(index: int) -> bytes:
     """Return a deposit address's private key. Signing workers only."""
-    return bytes(_master().get_privkey_from_path(f"{_ACCOUNT}/{_DEPOSITS}/{index}"))
+    return _master().derive(f"{_ACCOUNT}/{_DEPOSITS}/{index}").key
 
 
 def payment_sign(
@@ -108,24 +109,24 @@ def _write_once(path: Path, text: str, *, mode: int) -> None:
         draft.unlink()
 
 
-def _master() -> BIP32:
+def _master() -> PrivateNode:
     return _master_from(settings.ETHEREUM_KEY_FILE)
 
 
 @lru_cache(maxsize=4)
-def _master_from(path: Path) -> BIP32:
+def _master_from(path: Path) -> PrivateNode:
     seed = bytes.fromhex(_read(path))
     assert len(seed) == _SEED_BYTES, "the Ethereum seed is 32 bytes in hex"
-    return BIP32.from_seed(seed)
+    return PrivateNode.from_seed(seed)
 
 
-def _branch() -> BIP32:
+def _branch() -> PublicNode:
     return _branch_from(public_file())
 
 
 @lru_cache(maxsize=4)
-def _branch_from(path: Path) -> BIP32:
-    return BIP32.from_xpub(_read(path))
+def _branch_from(path: Path) -> PublicNode:
+    return PublicNode.from_xpub(_read(path))
 
 
 def _read(path: Path) -> str:
