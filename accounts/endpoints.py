@@ -10,6 +10,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
@@ -18,7 +19,8 @@ from accounts import authentication
 from accounts.authentication import Caller
 from accounts.credentials import credentials
 from accounts.throttle import throttle
-from mex.errors import MexError, ParameterInvalid
+from mex.errors import BodyTooLong, MexError, ParameterInvalid
+from mex.limits import HTTP_BODY_BYTES_MAX
 from mex.params import Params
 
 log = logging.getLogger(__name__)
@@ -76,15 +78,20 @@ def json_error(error: MexError, headers: Mapping[str, str] | None = None) -> Htt
     """Return the one JSON shape of an error."""
     body = msgspec.json.encode({"code": error.code, "msg": error.message})
     response = HttpResponse(body, content_type="application/json", status=error.status, headers=dict(headers or {}))
-    if error.status == 429:
-        response["Retry-After"] = str(throttle.retry_after_s())
+    if error.retry_after_s is not None:
+        response["Retry-After"] = str(error.retry_after_s)
     return response
 
 
 def _raw_texts(request: HttpRequest) -> tuple[str, str]:
     # The body is urlencoded whatever the Content-Type says: clients send it under application/json too (docs/api.md).
     try:
-        return request.META.get("QUERY_STRING", ""), request.body.decode()
+        body = request.body
+        if len(body) > HTTP_BODY_BYTES_MAX:
+            raise BodyTooLong(HTTP_BODY_BYTES_MAX)
+        return request.META.get("QUERY_STRING", ""), body.decode()
+    except RequestDataTooBig:
+        raise BodyTooLong(HTTP_BODY_BYTES_MAX) from None
     except UnicodeDecodeError:
         raise ParameterInvalid("body") from None
 

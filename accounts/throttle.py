@@ -45,20 +45,18 @@ class Throttle:
         """Count a request and return the weight used in this minute. Raises TooManyRequests."""
         used = self._weight.add(address, weight)
         if used > settings.WEIGHT_PER_MINUTE:
-            raise TooManyRequests(settings.WEIGHT_PER_MINUTE)
+            raise TooManyRequests(settings.WEIGHT_PER_MINUTE, retry_after_s=self._weight.rest_s())
         return used
 
     def order(self, account: int) -> Mapping[str, str]:
         """Count an order and return the headers that say how many there were. Raises TooManyOrders."""
         in_10s = self._orders_10s.add(account, 1)
         in_day = self._orders_day.add(account, 1)
-        if in_10s > settings.ORDERS_PER_10S or in_day > settings.ORDERS_PER_DAY:
-            raise TooManyOrders(settings.ORDERS_PER_10S)
+        if in_day > settings.ORDERS_PER_DAY:
+            raise TooManyOrders(settings.ORDERS_PER_DAY, "1 DAY", retry_after_s=self._orders_day.rest_s())
+        if in_10s > settings.ORDERS_PER_10S:
+            raise TooManyOrders(settings.ORDERS_PER_10S, "10 SECOND", retry_after_s=self._orders_10s.rest_s())
         return {"X-MBX-ORDER-COUNT-10S": str(in_10s), "X-MBX-ORDER-COUNT-1D": str(in_day)}
-
-    def retry_after_s(self) -> int:
-        """Return the seconds after which a refused request may work."""
-        return self._weight.rest_s()
 
 
 throttle = Throttle()

@@ -5,7 +5,12 @@ Codes and texts are those of the Binance Spot API, because existing clients matc
 
 
 class MexError(Exception):
-    """A refusal that a client is told: a stable code, a text, and the HTTP status that goes with it."""
+    """A refusal that a client is told: a stable code, a text, and the HTTP status that goes with it.
+
+    `retry_after_s` says when the same request may work, where that is known.
+    """
+
+    retry_after_s: int | None = None
 
     def __init__(self, code: int, message: str, *, status: int = 400) -> None:
         super().__init__(message)
@@ -77,6 +82,13 @@ class ParameterInvalid(MexError):
         super().__init__(-1130, f"Data sent for parameter '{name}' is not valid.")
 
 
+class BodyTooLong(MexError):
+    """Raised when the body of a request is longer than any that makes sense."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(-1100, f"A request's body must not be longer than {limit} bytes.", status=413)
+
+
 class PrecisionExceeded(MexError):
     """Raised when a number has more than eight decimals."""
 
@@ -119,19 +131,21 @@ class EngineBusy(MexError):
 
 
 class TooManyRequests(MexError):
-    """Raised when an address or account exceeds its request weight."""
+    """Raised when an address exceeds its request weight."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, retry_after_s: int) -> None:
         super().__init__(
             -1003, f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE.", status=429
         )
+        self.retry_after_s = retry_after_s
 
 
 class TooManyOrders(MexError):
-    """Raised when an account places more orders than it may in ten seconds."""
+    """Raised when an account places more orders than it may; `period` is "10 SECOND" or "1 DAY"."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(-1015, f"Too many new orders; current limit is {limit} orders per 10 SECOND.", status=429)
+    def __init__(self, limit: int, period: str, *, retry_after_s: int) -> None:
+        super().__init__(-1015, f"Too many new orders; current limit is {limit} orders per {period}.", status=429)
+        self.retry_after_s = retry_after_s
 
 
 class Unsupported(MexError):

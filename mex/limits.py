@@ -4,6 +4,9 @@
 FRAME_BYTES_MAX = 16 * 1024
 """A websocket request is under 1 kB; more is a mistake or an attack."""
 
+HTTP_BODY_BYTES_MAX = 64 * 1024
+"""An order is under 1 kB, the largest form of the pages and the admin a few."""
+
 IN_FLIGHT_PER_CONNECTION_MAX = 1_000
 """Commands of one connection that wait for the engine; above it new ones are refused, retryable."""
 

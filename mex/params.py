@@ -3,14 +3,14 @@
 Unknown parameters are ignored, as clients expect. Each reader raises a MexError that names the parameter.
 """
 
-import json
 from collections.abc import Mapping
-from typing import TypeVar
+
+import msgspec
 
 from mex import money
 from mex.errors import ParameterIllegal, ParameterInvalid, ParameterMissing, PrecisionExceeded
 
-T = TypeVar("T")
+_lists = msgspec.json.Decoder(list[str])
 
 
 class Params:
@@ -66,9 +66,6 @@ class Params:
     def json_list(self, name: str) -> list[str]:
         """Return a JSON array of texts sent as one parameter."""
         try:
-            value = json.loads(self.text(name))
-        except json.JSONDecodeError:
+            return _lists.decode(self.text(name))
+        except msgspec.MsgspecError:
             raise ParameterInvalid(name) from None
-        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-            raise ParameterInvalid(name)
-        return value

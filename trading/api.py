@@ -35,9 +35,13 @@ async def exchange_info(caller: Caller | None, params: Params) -> object:
     """Tell limits, and the rules of all markets or of those asked for."""
     hub = await get_hub()
     markets = list(hub.catalog.by_symbol.values())
-    if params.has("symbol") and params.has("symbols"):
+    if sum(params.has(name) for name in ("symbol", "symbols", "permissions")) > 1:
         raise MexError(-1128, "Combination of optional parameters invalid.")
-    if params.has("symbol"):
+    if params.has("permissions"):
+        asked = params.text("permissions")
+        wanted = params.json_list("permissions") if asked.startswith("[") else [asked]
+        markets = markets if "SPOT" in wanted else []
+    elif params.has("symbol"):
         markets = [hub.catalog.market(params.text("symbol"))]
     elif params.has("symbols"):
         markets = [hub.catalog.market(symbol) for symbol in params.json_list("symbols")]

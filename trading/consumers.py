@@ -61,6 +61,10 @@ class Subscription:
         if self._is_browser:
             self.account_event(text)
 
+    def events_missed(self) -> None:
+        """Close: this stream has no numbers by which the client could see that it misses something."""
+        self._socket.close(GOING_AWAY)
+
 
 class OrderConsumer(Socket):
     """The websocket API: signed requests, or a browser's session; answers come with the request's id."""
@@ -265,7 +269,7 @@ class MarketConsumer(Socket):
         self.hub = await get_hub()
         await self.accept()
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        named = query.get("streams", [""])[0] if self._is_combined else route.get("streams", "")
+        named = query.get("streams", [""])[0] if self._is_combined else route.get("streams") or ""
         self._add(name for name in named.split("/")[:SUBSCRIPTIONS_PER_CONNECTION_MAX] if name)
 
     def text_of_binary(self, frame: bytes) -> str | None:
@@ -320,6 +324,8 @@ class MarketConsumer(Socket):
 
     def _add(self, streams: Any) -> None:
         for stream in streams:
+            if stream in self._streams:
+                continue
             if len(self._streams) >= SUBSCRIPTIONS_PER_CONNECTION_MAX:
                 raise MexError(2, f"Invalid request: at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} streams")
             self._streams.add(stream)

@@ -76,6 +76,9 @@ def cancel(caller: Caller, params: Params, catalog: Catalog) -> Submission:
     """Return the submission of a cancel, by orderId, origClientOrderId, or both when both must match."""
     market = catalog.market(params.text("symbol"))
     order_id, client_order_id = order_reference(params)
+    if params.has("cancelRestrictions"):
+        # Cancelling all the same would be what the client wanted to rule out.
+        raise ParameterInvalid("cancelRestrictions")
     command = CancelOrder(
         account=caller.account,
         market=market.id,

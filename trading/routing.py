@@ -6,8 +6,7 @@ from trading.consumers import MarketConsumer, OrderConsumer, UnknownConsumer
 
 websocket_urlpatterns = [
     path("ws-api/v3", OrderConsumer.as_asgi()),
-    path("ws", MarketConsumer.as_asgi()),
-    path("ws/<path:streams>", MarketConsumer.as_asgi()),
-    path("stream", MarketConsumer.as_asgi(), {"combined": True}),
+    re_path(r"^ws(?:/(?P<streams>.*))?$", MarketConsumer.as_asgi()),
+    re_path(r"^stream(?:/.*)?$", MarketConsumer.as_asgi(), {"combined": True}),
     re_path(r"^.*$", UnknownConsumer.as_asgi()),
 ]

@@ -51,7 +51,7 @@ def read_frame(text: str) -> Frame:
     try:
         frame = _frames.decode(text)
         _ID.decode(frame.id)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise MexError(-1100, f"A frame must be one JSON object with id, method and params: {error}") from None
     return frame
 
@@ -60,7 +60,7 @@ def read_control(text: str) -> ControlFrame:
     """Return the control message in a frame. Raises MexError when there is none."""
     try:
         return _controls.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise MexError(3, f"Invalid JSON: {error}") from None
 
 

@@ -163,6 +163,16 @@ class Exchange:
             trader.key,
         )
 
+    def deposit(self, trader: Trader, *, asset: int, units: int) -> None:
+        """Credit a deposit, as the workers do."""
+        self._script(
+            "from trading.engine.commands import Transfer\nfrom trading.engine.enums import Reason\n"
+            "from trading.gateway.sender import send\n"
+            "owner, asset, units = map(int, sys.argv[1:])\n"
+            "send([Transfer(f'deposit:{owner}', -1, owner, asset, units, Reason.DEPOSIT)])\n",
+            *map(str, (trader.account, asset, units)),
+        )
+
     def session_of(self, trader: Trader) -> str:
         """Return the session key of a browser in which the trader has logged in."""
         return self._script(

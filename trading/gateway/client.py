@@ -89,6 +89,9 @@ class CommandClient:
         """Give up on answers that are overdue, until cancelled."""
         while True:
             await asyncio.sleep(1)
+            if self._backlog > COMMAND_STREAM_ENTRIES_MAX:
+                # While new orders are refused nothing may be sent that would tell that the engine has caught up.
+                await self._measure()
             now = time.monotonic()
             # Requests time out in the order in which they were made, so the first one in time ends the search.
             while self._waiting:
@@ -96,6 +99,12 @@ class CommandClient:
                 if self._waiting[first][0] > now:
                     break
                 self._waiting.pop(first)[1](None)
+
+    async def _measure(self) -> None:
+        try:
+            self._backlog = await self._pipe.xlen(pipes.commands_key(settings.MEX_SHARD))
+        except (redis.RedisError, OSError) as error:
+            log.warning("the length of the command stream is not known: %s", error)
 
     async def _send(self, requests: list[Request]) -> None:
         key = pipes.commands_key(settings.MEX_SHARD)

@@ -40,6 +40,9 @@ class AccountListener(Protocol):
     def browser_event(self, text: bytes) -> None:
         """Take one event that only browsers get, as JSON."""
 
+    def events_missed(self) -> None:
+        """Learn that events are lost: close, so that the client reads anew what it must know."""
+
 
 class Hub:
     """Everything that the connections of one web process share."""
@@ -51,7 +54,8 @@ class Hub:
         self.catalog: Catalog
         self.reports: AccountReports
         self._listeners: dict[int, set[AccountListener]] = {}
-        self._batch = 0
+        self._batch = 0  # the last one that was answered and passed on
+        self._books_at = 0  # the last one that is in the books: ahead of `_batch` after a gap
         self._is_closing = False
         self._events_at = b"$"
         self._notices_at = b"$"
@@ -99,6 +103,7 @@ class Hub:
         self._events_at = await self._end_of(pipes.events_key(settings.MEX_SHARD))
         self._notices_at = await self._end_of(pipes.NOTICES_KEY)
         await self._load_books()
+        self._batch = self._books_at
         self._tasks = [
             self._keep(self._read_streams),
             self._keep(self.client.run),
@@ -118,7 +123,7 @@ class Hub:
 
     async def _load_books(self) -> None:
         batch, updates, levels = await in_database(selectors.book_levels)
-        self._batch = batch
+        self._books_at = batch
         self.feeds.load(self.catalog, updates, levels)
 
     async def _refresh_catalog(self) -> None:
@@ -148,26 +153,36 @@ class Hub:
             is_down = False
             for key, entries in pipes.pages(answer):
                 for entry, fields in entries:
-                    packed = fields.get(pipes.FIELD, b"")
                     if key == pipes.NOTICES_KEY:
                         self._notices_at = entry
-                        self._take_notice(_notice_decoder.decode(packed))
+                        self._take_notice(entry, fields)
                     else:
                         self._events_at = entry
-                        await self._take_batch(_batch_decoder.decode(packed))
+                        await self._take_entry(entry, fields)
+
+    async def _take_entry(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+        try:
+            batch = _batch_decoder.decode(fields.get(pipes.FIELD, b""))
+        except msgspec.MsgspecError as error:
+            # If a batch was lost with it, the next number shows.
+            log.error("entry %r of the event stream is no batch and is skipped: %s", entry, error)
+            return
+        await self._take_batch(batch)
 
     async def _take_batch(self, batch: Batch) -> None:
         if batch.number <= self._batch:
             return
         if batch.number > self._batch + 1:
             log.warning("batches %d to %d were missed; reading the books anew", self._batch + 1, batch.number - 1)
+            for listener in {listener for found in self._listeners.values() for listener in found}:
+                listener.events_missed()
             await self._load_books()
-            if batch.number <= self._batch:
-                self._answer(batch)
-                return
         self._batch = batch.number
         # The books first: whoever is told of an order must find it in the depth (docs/api.md, "Reads follow writes").
-        self.feeds.take(batch)
+        # After a gap they may be ahead of the stream; the answers of these batches are still waited for.
+        if batch.number > self._books_at:
+            self._books_at = batch.number
+            self.feeds.take(batch)
         self._answer(batch)
 
     def _answer(self, batch: Batch) -> None:
@@ -182,7 +197,12 @@ class Hub:
                 for text in texts:
                     listener.account_event(text)
 
-    def _take_notice(self, notice: Notice) -> None:
+    def _take_notice(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+        try:
+            notice = _notice_decoder.decode(fields.get(pipes.FIELD, b""))
+        except msgspec.MsgspecError as error:
+            log.error("entry %r of the notices is none and is skipped: %s", entry, error)
+            return
         if notice.revoked_key:
             credentials.forget(notice.revoked_key)
         if notice.event is not None:

@@ -49,7 +49,7 @@ class Engine:
         while not is_stopping():
             try:
                 intake = self._inbox.take(LEASE_RENEW_MS)
-            except redis.ConnectionError as error:
+            except (redis.ConnectionError, redis.TimeoutError) as error:
                 # The pipe is down, the database is not: keep the lease and wait for the pipe.
                 log.warning("no command stream: %s", error)
                 time.sleep(0.2)
