@@ -181,5 +181,6 @@ class Feeds:
         if heard:
             text = self._encode(event)
             for stream in heard:
-                for listener in tuple(self._listeners[stream]):
+                # A listener whose outbox is full leaves all its streams at once, so this one may be gone by now.
+                for listener in tuple(self._listeners.get(stream, ())):
                     listener.feed(stream, text)

@@ -193,7 +193,8 @@ class Hub:
 
     def _tell_accounts(self, outcome: Outcome) -> None:
         for account, texts in self.reports.of(outcome, self._listeners.keys()):
-            for listener in tuple(self._listeners[account]):
+            # A listener whose outbox is full leaves all its accounts at once, so this one may be gone by now.
+            for listener in tuple(self._listeners.get(account, ())):
                 for text in texts:
                     listener.account_event(text)
 
