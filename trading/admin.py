@@ -44,13 +44,15 @@ class MarketForm(forms.ModelForm):
         return data
 
     def _clean_steps(self, data: dict[str, Any]) -> None:
-        if not _both(data, "tick", "lot"):
+        # Steps that must not change are no fields of this form, but the bounds must still fit them.
+        steps = {step: data.get(step, getattr(self.instance, step)) for step in ("tick", "lot")}
+        if not _both(steps, "tick", "lot"):
             return
-        if not steps_are_exact(tick=data["tick"], lot=data["lot"]):
+        if not steps_are_exact(tick=steps["tick"], lot=steps["lot"]):
             self.add_error("lot", "Price x quantity would round: tick x lot must be a multiple of 0.00000001.")
             return
         for bound, step in (("price_min", "tick"), ("quantity_min", "lot")):
-            if data.get(bound) is not None and (data[bound] <= 0 or data[bound] % data[step]):
+            if data.get(bound) is not None and (data[bound] <= 0 or data[bound] % steps[step]):
                 self.add_error(bound, f"This must be more than zero and a multiple of the {step}.")
 
 

@@ -193,6 +193,25 @@ def test_steps_cannot_be_changed_while_orders_are_open(operator: Client, alice: 
     assert (market.tick, market.lot) == (1_000, 100_000)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"price_min": "0"}, "a multiple of the tick"), ({"quantity_min": "0.0015"}, "a multiple of the lot")],
+)
+def test_bounds_off_the_steps_are_refused_while_orders_are_open(
+    operator: Client, alice: User, changes: dict[str, str], message: str
+) -> None:
+    """Neither the engine nor a web process could start on them."""
+    market = Market.objects.get(symbol="ETHBTC")
+    assert Order.objects.filter(market=market, status__lte=2).exists()
+    before = Market.objects.filter(pk=market.pk).values().get()
+
+    response = operator.post(url(Market, f"{market.pk}/change/"), market_form(**changes))
+
+    assert response.status_code == 200
+    assert message in response.text
+    assert Market.objects.filter(pk=market.pk).values().get() == before
+
+
 def test_a_market_can_be_changed_in_decimals(operator: Client) -> None:
     market = Market.objects.get(symbol="ETHBTC")
 
