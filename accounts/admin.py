@@ -1,14 +1,17 @@
 """The admin of accounts. The secret of an API key is shown nowhere."""
 
+from functools import partial
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.models import ApiKey, User
-from accounts.services import api_key_revoke
+from accounts.services import api_key_revoke, sessions_ended
 
 admin.site.site_header = "mex administration"
 admin.site.site_title = "mex"
@@ -54,6 +57,20 @@ class MexUserAdmin(UserAdmin):
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "password1", "password2")}),)
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        """Save a user; the connections of one whose account was closed end."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            transaction.on_commit(partial(sessions_ended, user=obj))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set a user's password; the connections of the sessions that end with it are closed."""
+        response = super().user_change_password(request, id, form_url)
+        user = User.objects.filter(pk=id).first() if request.method == "POST" else None
+        if user is not None:
+            sessions_ended(user=user)
+        return response
 
 
 @admin.register(ApiKey)

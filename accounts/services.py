@@ -48,5 +48,16 @@ def api_key_revoke(*, key: ApiKey) -> None:
         notices.key_revoked(key.key)
 
 
+def sessions_ended(*, user: User) -> None:
+    """Have the connections of a user's sessions closed, now that one or all of the sessions are over.
+
+    The connections of those that are still valid come back. A closed account loses those of its keys, too.
+    """
+    notices.sessions_ended(user.pk)
+    if not user.is_active:
+        for key in ApiKey.objects.filter(user=user, revoked_at=None).values_list("key", flat=True):
+            notices.key_revoked(key)
+
+
 def _random_text() -> str:
     return "".join(random_source.choice(_ALPHABET) for _ in range(KEY_CHARS))

@@ -1,6 +1,5 @@
 """Routes of the account pages."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from accounts import views
@@ -8,7 +7,7 @@ from accounts import views
 urlpatterns = [
     path("register", views.register, name="register"),
     path("login", views.Login.as_view(), name="login"),
-    path("logout", LogoutView.as_view(), name="logout"),
+    path("logout", views.Logout.as_view(), name="logout"),
     path("password", views.PasswordChange.as_view(), name="password_change"),
     path("api-keys", views.api_keys, name="api_keys"),
     path("api-keys/<int:key_id>/revoke", views.api_key_revoke, name="api_key_revoke"),

@@ -1,5 +1,7 @@
 """Pages about who someone is."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
@@ -54,6 +56,18 @@ class Login(auth_views.LoginView):
     redirect_authenticated_user = True
 
 
+class Logout(auth_views.LogoutView):
+    """End the session, and the connections that came with it."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Log out."""
+        user = request.user
+        response = super().post(request, *args, **kwargs)
+        if isinstance(user, User):
+            services.sessions_ended(user=user)
+        return response
+
+
 @method_decorator(never_cache, name="dispatch")
 class PasswordChange(auth_views.PasswordChangeView):
     """Change one's password; other sessions of the account end with it."""
@@ -65,6 +79,7 @@ class PasswordChange(auth_views.PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Change it, and say so."""
         response = super().form_valid(form)
+        services.sessions_ended(user=user_of(self.request))
         messages.success(self.request, "Your password is changed. Other devices have been logged out.")
         return response
 

@@ -79,6 +79,7 @@ class OrderConsumer(Socket):
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions: dict[int, Subscription] = {}
         self._last_subscription = -1
+        self._let_in_by: set[str | int] = set()
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
         self._tell_limits = query.get("returnRateLimits", ["true"])[0] != "false"
         user = self.scope.get("user")
@@ -88,6 +89,8 @@ class OrderConsumer(Socket):
                 return
             self._session = Caller(account=user.pk, can_trade=True, can_withdraw=False)
         self.hub = await get_hub()
+        if self._session is not None:
+            self._admit(self._session.account)
         await self.accept()
 
     def text_of_binary(self, frame: bytes) -> str | None:
@@ -194,6 +197,8 @@ class OrderConsumer(Socket):
         answer.succeed({"subscriptionId": subscription.number})
         self._subscriptions[subscription.number] = subscription
         self.hub.listen(caller.account, subscription)
+        if not is_browser:
+            self._admit(params.text("apiKey"))
 
     def _unsubscribe(self, caller: Caller | None, params: Params, answer: "_Answer") -> None:
         if params.has("subscriptionId"):
@@ -211,8 +216,19 @@ class OrderConsumer(Socket):
     def _subscriptions_told(self, caller: Caller | None, params: Params, answer: "_Answer") -> None:
         answer.succeed([{"subscriptionId": number} for number in self._subscriptions])
 
+    def _admit(self, by: str | int) -> None:
+        self._let_in_by.add(by)
+        self.hub.admit(by, self)
+
+    def dismissed(self) -> None:
+        """Close: a key was revoked, or a session of the account has ended, and it may be the one used here."""
+        self.close(GOING_AWAY)
+
     def gone(self) -> None:
         """Let go of subscriptions and of reads that nobody waits for any more."""
+        for by in self._let_in_by:
+            self.hub.leave(by, self)
+        self._let_in_by.clear()
         for subscription in self._subscriptions.values():
             self.hub.unlisten(subscription.account, subscription)
         self._subscriptions.clear()

@@ -260,3 +260,13 @@ def test_an_operator_can_make_a_user_and_set_a_password(operator: Client) -> Non
 
 def test_only_staff_reach_the_admin(browser: Client) -> None:
     assert browser.get("/admin/").status_code == 302
+
+
+def test_an_operator_can_close_an_account(operator: Client, alice: User) -> None:
+    form = {"email": alice.email, "created_at_0": "2026-01-01", "created_at_1": "00:00:00"}
+
+    response = operator.post(url(User, f"{alice.pk}/change/"), form)
+
+    assert response.status_code == 302
+    alice.refresh_from_db()
+    assert not alice.is_active

@@ -44,6 +44,13 @@ class AccountListener(Protocol):
         """Learn that events are lost: close, so that the client reads anew what it must know."""
 
 
+class Guest(Protocol):
+    """A connection that was let in by an API key or by a session. Called in the event loop; must not block."""
+
+    def dismissed(self) -> None:
+        """Learn that it may no longer be so: close, so that the client shows again what it has."""
+
+
 class Hub:
     """Everything that the connections of one web process share."""
 
@@ -54,6 +61,7 @@ class Hub:
         self.catalog: Catalog
         self.reports: AccountReports
         self._listeners: dict[int, set[AccountListener]] = {}
+        self._guests: dict[str | int, set[Guest]] = {}
         self._batch = 0  # the last one that was answered and passed on
         self._books_at = 0  # the last one that is in the books: ahead of `_batch` after a gap
         self._is_closing = False
@@ -79,6 +87,18 @@ class Hub:
             listeners.discard(listener)
             if not listeners:
                 del self._listeners[account]
+
+    def admit(self, by: str | int, guest: Guest) -> None:
+        """Note that a connection was let in by an API key, or by a session of an account."""
+        self._guests.setdefault(by, set()).add(guest)
+
+    def leave(self, by: str | int, guest: Guest) -> None:
+        """Forget a connection that has ended."""
+        guests = self._guests.get(by)
+        if guests is not None:
+            guests.discard(guest)
+            if not guests:
+                del self._guests[by]
 
     @property
     def listening(self) -> int:
@@ -206,6 +226,9 @@ class Hub:
             return
         if notice.revoked_key:
             credentials.forget(notice.revoked_key)
+        for by in (notice.revoked_key, notice.ended_sessions):
+            for guest in tuple(self._guests.get(by, ())):
+                guest.dismissed()
         if notice.event is not None:
             text = msgspec.json.encode(notice.event)
             for listener in tuple(self._listeners.get(notice.account, ())):

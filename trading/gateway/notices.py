@@ -13,11 +13,14 @@ _LENGTH_MAX = 10_000
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):
-    """`account` has news `event` for its owner's browser, or the API key `revoked_key` is no longer valid."""
+    """`account` has news `event` for its owner's browser, or something that let connections in is no longer valid:
+    the API key `revoked_key`, or a session of the account `ended_sessions`.
+    """
 
     account: int = 0
     event: Mapping[str, object] | None = None
     revoked_key: str = ""
+    ended_sessions: int = 0
 
 
 def account_news(account: int, event: Mapping[str, object]) -> None:
@@ -26,8 +29,13 @@ def account_news(account: int, event: Mapping[str, object]) -> None:
 
 
 def key_revoked(key: str) -> None:
-    """Tell web processes to forget a key that they may have cached."""
+    """Tell web processes to forget a key that they may have cached, and to close what listens by it."""
     _publish(Notice(revoked_key=key))
+
+
+def sessions_ended(account: int) -> None:
+    """Tell web processes to close the connections of an account's sessions: those still valid come back."""
+    _publish(Notice(ended_sessions=account))
 
 
 def _publish(notice: Notice) -> None:
