@@ -4,7 +4,9 @@ Consumers parse, check, hand over and return: nobody waits here for the engine o
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,6 +30,7 @@ from trading.sockets import GOING_AWAY, NOT_FOUND, TOO_BIG, Socket
 from trading.ws_frames import NO_ID, ControlFrame, Frame, read_control, read_frame, texts_of
 from trading.ws_methods import METHODS, Kind, Method
 
+log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -177,7 +180,13 @@ class OrderConsumer(Socket):
 
         task = asyncio.create_task(read())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._read_ended, answer))
+
+    def _read_ended(self, answer: "_Answer", task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a read failed", exc_info=task.exception())
+            answer.fail(MexError(-1000, "An unknown error occurred while processing the request.", status=500))
 
     def _count_in(self) -> None:
         if self._in_flight >= IN_FLIGHT_PER_CONNECTION_MAX:
