@@ -44,7 +44,8 @@ class CommandClient:
 
     def submit(self, command: Command, on_outcome: OnOutcome) -> None:
         """Send a command. Raises EngineBusy, having sent nothing, when the engine is behind; cancels still pass."""
-        if self._backlog > COMMAND_STREAM_ENTRIES_MAX and not isinstance(command, CancelOrder):
+        is_behind = self._backlog > COMMAND_STREAM_ENTRIES_MAX or len(self._outgoing) > COMMAND_STREAM_ENTRIES_MAX
+        if is_behind and not isinstance(command, CancelOrder):
             raise EngineBusy()
         self._last_id += 1
         self._waiting[self._last_id] = (time.monotonic() + REPLY_TIMEOUT_S, on_outcome)
@@ -83,7 +84,11 @@ class CommandClient:
             self._wake.clear()
             while self._outgoing:
                 count = min(len(self._outgoing), ENTRY_COMMANDS_MAX)
-                await self._send([self._outgoing.popleft() for _ in range(count)])
+                requests = [self._outgoing.popleft() for _ in range(count)]
+                # What was given up while the pipe stood still is not sent any more: the market has moved on.
+                requests = [request for request in requests if request.id in self._waiting]
+                if requests:
+                    await self._send(requests)
 
     async def expire(self) -> None:
         """Give up on answers that are overdue, until cancelled."""
@@ -102,7 +107,8 @@ class CommandClient:
 
     async def _measure(self) -> None:
         try:
-            self._backlog = await self._pipe.xlen(pipes.commands_key(settings.MEX_SHARD))
+            async with asyncio.timeout(1):
+                self._backlog = await self._pipe.xlen(pipes.commands_key(settings.MEX_SHARD))
         except (redis.RedisError, OSError) as error:
             log.warning("the length of the command stream is not known: %s", error)
 

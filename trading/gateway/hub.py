@@ -183,7 +183,7 @@ class Hub:
     async def _take_entry(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         try:
             batch = _batch_decoder.decode(fields.get(pipes.FIELD, b""))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # If a batch was lost with it, the next number shows.
             log.error("entry %r of the event stream is no batch and is skipped: %s", entry, error)
             return
@@ -221,7 +221,7 @@ class Hub:
     def _take_notice(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         try:
             notice = _notice_decoder.decode(fields.get(pipes.FIELD, b""))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.error("entry %r of the notices is none and is skipped: %s", entry, error)
             return
         if notice.revoked_key:

@@ -79,7 +79,7 @@ class Inbox:
 def _unpack(position: str, packed: bytes) -> Parcel | None:
     try:
         return _decoder.decode(packed)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         # Nobody was promised anything about it, and stopping here would stop the exchange.
         log.error("entry %s of the command stream is not a parcel and is skipped: %s", position, error)
         return None
