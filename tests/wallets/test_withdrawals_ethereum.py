@@ -277,3 +277,32 @@ def test_a_balance_that_a_sweep_would_eat_up_stays(anvil: Anvil, eth: Asset, boo
 
     assert Deposit.objects.get().status == "credited"
     assert not ChainTransaction.objects.exists()
+
+
+def test_a_final_payment_that_the_chain_lost_is_sent_again_and_blocks_nobody(
+    hot: Anvil, eth: Asset, books: Books, rich: User
+) -> None:
+    """A node that was killed may come back with less: without the lost nonce no later payment could be mined."""
+    before = hot.call("evm_snapshot")
+    first = request(rich, eth, books, fresh_address())
+    withdrawals_advance(send=books.send)
+    ethereum_sign(asset=eth, node=hot.node)
+    send_stored(hot, eth)
+    finish(hot, eth, books)
+    assert status(first) == Withdrawal.Status.CONFIRMED
+    hot.call("evm_revert", before)
+    assert hot.balance(first.address) == 0
+
+    second = request(rich, eth, books, fresh_address())
+    withdrawals_advance(send=books.send)
+    ethereum_sign(asset=eth, node=hot.node)
+    send_stored(hot, eth)
+    follow(hot, eth, books)
+    finish(hot, eth, books)
+
+    assert hot.balance(first.address) == hot.balance(second.address) == (AMOUNT - FEE) * UNIT
+    assert (status(first), status(second)) == (Withdrawal.Status.CONFIRMED, Withdrawal.Status.CONFIRMED)
+    assert list(ChainTransaction.objects.values_list("nonce", "status").order_by("nonce")) == [
+        (0, ChainTransaction.Status.CONFIRMED),
+        (1, ChainTransaction.Status.CONFIRMED),
+    ]

@@ -21,7 +21,7 @@ from wallets.chains.place import GONE, WAITING, Place
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Posting
 from wallets.pace import Pacer, Send
-from wallets.payouts.records import UNFINISHED, Status, transaction_news, transaction_sent
+from wallets.payouts.records import UNFINISHED, Kind, Status, transaction_news, transaction_sent
 
 log = logging.getLogger(__name__)
 _ROWS = 500
@@ -45,6 +45,7 @@ def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer)
 
 def ethereum_follow(*, asset: Asset, node: EthereumNode, send: Send, pacer: Pacer) -> None:
     """Look once at every unfinished transaction. Raises ChainUnavailable or ChainRefused."""
+    _reopen_lost(asset, node)
     rows = _unfinished(asset)
     if not rows:
         return
@@ -68,6 +69,24 @@ def stored_broadcast(*, asset: Asset, broadcast: Callable[[str], str]) -> None:
     rows = ChainTransaction.objects.filter(asset=asset, status=Status.SIGNED).order_by("sender", "nonce", "pk")
     for row in rows[:_ROWS]:
         _broadcast(row, broadcast)
+
+
+def _reopen_lost(asset: Asset, node: EthereumNode) -> None:
+    """Follow final payments again that the chain has lost, after a deep reorganisation or with a killed node's memory.
+
+    Their nonces are missing now: until they are sent again, nothing that was signed after them can be mined. What
+    failed stays as it is, because its funds were given back.
+    """
+    payments = ChainTransaction.objects.filter(asset=asset, kind=Kind.WITHDRAWAL)
+    newest = payments.order_by("-pk").first()
+    if newest is None:
+        return
+    next_nonce = node.transaction_count(newest.sender)
+    lost = payments.filter(sender=newest.sender, nonce__gte=next_nonce, status=Status.CONFIRMED)
+    for row in lost.order_by("nonce"):
+        # Fee and hold are booked once, whatever happens here, so a node that merely lags behind does no harm.
+        log.error("%s was final and is gone from the chain: it is sent again", row.txid)
+        lost.filter(pk=row.pk).update(status=Status.BROADCAST, confirmations=0, block_height=None)
 
 
 def _unfinished(asset: Asset) -> Sequence[ChainTransaction]:
