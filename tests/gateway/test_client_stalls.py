@@ -43,7 +43,8 @@ async def test_a_command_that_was_given_up_is_not_sent_later(valkey: Process, mo
         while not await pipe.xlen(key):
             await asyncio.sleep(0.02)
 
-    fields: Any = (await pipe.xrange(key))[0][1]
+    entries: Any = await pipe.xrange(key)
+    fields = entries[0][1]
     parcel = msgspec.msgpack.decode(fields[pipes.FIELD], type=Parcel)
     assert told == [None]
     assert [request.command for request in parcel.requests] == [NEW]
