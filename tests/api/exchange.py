@@ -8,9 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import redis
 from websockets.exceptions import InvalidStatus
 
 from tests.api.client import Frames, Rest, Trader, WsApi
@@ -103,6 +105,15 @@ class Exchange:
         self.engine.send_signal(signal.SIGKILL)
         self.engine.wait(DEADLINE_S)
 
+    def restart_pipe(self) -> None:
+        """Kill the Redis server and start it anew, empty."""
+        server = self.stack._processes[0]
+        server.kill()
+        server.wait(DEADLINE_S)
+        assert isinstance(server.args, list)
+        self.stack._start([str(word) for word in server.args])
+        wait_until(lambda: _is_up(self.stack.environment["REDIS_URL"]), "the new pipe")
+
     def make_traders(
         self, count: int, *, funds: int = FUNDS, trade: bool = True, withdraw: bool = False
     ) -> list[Trader]:
@@ -126,9 +137,7 @@ class Exchange:
     def tidy(self) -> None:
         """Cancel whatever traders of the last test left in the book."""
         for trader in self._in_use:
-            rest = self.rest(trader)
-            for order in rest.get("/api/v3/openOrders").json():
-                rest.delete("/api/v3/order", symbol=order["symbol"], orderId=order["orderId"])
+            wait_until(partial(_is_empty, self.rest(trader)), "the end of a test's orders")
         self._in_use.clear()
 
     def rest(self, trader: Trader | None = None) -> Rest:
@@ -204,6 +213,21 @@ class Exchange:
     def close(self) -> None:
         """End everything."""
         self.stack.close()
+
+
+def _is_empty(rest: Rest) -> bool:
+    # Once more if need be: after an outage a cancel may be unknown.
+    orders = rest.get("/api/v3/openOrders").json()
+    for order in orders:
+        rest.delete("/api/v3/order", symbol=order["symbol"], orderId=order["orderId"])
+    return not orders
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return bool(redis.Redis.from_url(url).ping())
+    except redis.ConnectionError:
+        return False
 
 
 def _answers(web: Web) -> bool:

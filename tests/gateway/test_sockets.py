@@ -1,9 +1,14 @@
 """What all websocket connections share."""
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 from channels.testing import WebsocketCommunicator
 
+from mex.limits import SEND_BUFFER_BYTES_MAX
 from trading.consumers import UnknownConsumer
-from trading.sockets import Socket
+from trading.sockets import TOO_SLOW, Socket
 
 
 class Echo(Socket):
@@ -36,3 +41,41 @@ async def test_an_unknown_path_is_refused_and_ends() -> None:
     assert (accepted, code) == (False, 4404)
     await socket.disconnect()
     assert socket.future.done()
+
+
+class Stalled(Socket):
+    """A socket whose server never gets rid of a frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Mapping[str, Any]] = []
+        self.flowing = asyncio.Event()
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            await self.flowing.wait()
+        self.sent.append(message)
+
+
+async def test_a_reader_that_is_too_slow_is_closed_with_a_code() -> None:
+    socket = Stalled()
+    await socket.accept()
+    frame = "x" * 1024
+    for _ in range(SEND_BUFFER_BYTES_MAX // len(frame)):
+        socket.put(frame)
+    assert socket.is_open
+
+    socket.put(frame)
+    socket.put("never sent")
+
+    assert not socket.is_open
+    socket.flowing.set()
+    assert socket._writer is not None
+    await asyncio.wait_for(socket._writer, 10)
+    assert socket.sent[-1] == {"type": "websocket.close", "code": TOO_SLOW}
+    assert {message["type"] for message in socket.sent} <= {
+        "websocket.accept",
+        "websocket.send",
+        "websocket.close",
+    }
+    assert len(socket.sent) <= 3

@@ -1,0 +1,8 @@
+"""The web process with a short patience: `daphne tests.api.impatient:application`."""
+
+from mex.asgi import application  # first, because it loads Django
+from trading.gateway import client
+
+client.REPLY_TIMEOUT_S = 1.5  # type: ignore[attr-defined]  # a test need not wait as long as people would
+
+__all__ = ["application"]

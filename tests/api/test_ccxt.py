@@ -1,0 +1,105 @@
+"""A bot that people have, unchanged but for the URL: ccxt and ccxt.pro."""
+
+import asyncio
+from typing import Any
+
+import ccxt
+import ccxt.pro
+import pytest
+
+from tests.api.client import Trader
+from tests.api.exchange import Exchange
+
+MARKET = "ETH/BTC"
+
+
+def settings(exchange: Exchange, trader: Trader) -> dict[str, Any]:
+    """Return what a user writes: docs/api.md and the README."""
+    rest, ws = exchange.web.url, exchange.web.ws
+    return {
+        "apiKey": trader.key,
+        "secret": trader.secret,
+        "urls": {
+            "api": {
+                "public": rest + "/api/v3",
+                "private": rest + "/api/v3",
+                "v1": rest + "/api/v1",
+                "sapi": rest + "/sapi/v1",
+                "sapiV2": rest + "/sapi/v2",
+                "sapiV3": rest + "/sapi/v3",
+                "sapiV4": rest + "/sapi/v4",
+                "ws": {"spot": ws + "/ws", "margin": ws + "/ws", "ws-api": {"spot": ws + "/ws-api/v3"}},
+            }
+        },
+        "options": {
+            "defaultType": "spot",
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchMargins": False,
+            "adjustForTimeDifference": True,
+        },
+    }
+
+
+def test_ccxt_trades(exchange: Exchange) -> None:
+    maker, trader = exchange.traders(2)
+    exchange.rest(maker).order("SELL", "2", "0.0522")
+    bot = ccxt.binance(settings(exchange, trader))
+    bot.session.trust_env = False
+
+    markets = bot.load_markets()
+    assert list(markets) == [MARKET]
+    assert markets[MARKET]["limits"]["amount"] == {"min": 0.001, "max": 10000.0}
+    assert markets[MARKET]["precision"]["price"] == 0.00001
+    assert bot.fetch_balance()["BTC"] == {"free": 10000.0, "used": 0.0, "total": 10000.0}
+    assert bot.fetch_order_book(MARKET)["asks"] == [[0.0522, 2.0]]
+
+    resting = bot.create_order(MARKET, "limit", "buy", 1, 0.05)
+    bought = bot.create_order(MARKET, "market", "buy", 0.5)
+    assert (resting["status"], bought["status"], bought["average"]) == ("open", "closed", 0.0522)
+    assert bought["fees"] == [{"currency": "ETH", "cost": 0.001}]
+    assert bot.fetch_order(bought["id"], MARKET)["filled"] == 0.5
+    assert [order["id"] for order in bot.fetch_open_orders(MARKET)] == [resting["id"]]
+    assert bot.cancel_order(resting["id"], MARKET)["status"] == "canceled"
+    assert bot.fetch_open_orders(MARKET) == []
+    assert [order["status"] for order in bot.fetch_orders(MARKET)] == ["canceled", "closed"]
+    [trade] = bot.fetch_my_trades(MARKET)
+    assert (trade["side"], trade["amount"], trade["price"], trade["takerOrMaker"]) == ("buy", 0.5, 0.0522, "taker")
+    assert bot.fetch_balance()["ETH"]["total"] == 10000.499
+
+    with pytest.raises(ccxt.OrderNotFound):
+        bot.cancel_order(resting["id"], MARKET)
+    with pytest.raises(ccxt.InvalidOrder):
+        bot.create_order(MARKET, "limit", "buy", 20000, 0.00001)
+    [poor] = exchange.make_traders(1, funds=10**8)
+    bot.apiKey, bot.secret = poor.key, poor.secret
+    with pytest.raises(ccxt.ExchangeError, match="insufficient balance"):
+        bot.create_order(MARKET, "limit", "sell", 2, 0.09)
+
+
+async def test_ccxt_pro_watches_and_trades_over_websockets(exchange: Exchange) -> None:
+    maker, trader = exchange.traders(2)
+    exchange.rest(maker).order("SELL", "2", "0.0522")
+    bot = ccxt.pro.binance(settings(exchange, trader))
+    try:
+        await bot.load_markets()
+        assert (await bot.watch_order_book(MARKET))["asks"] == [[0.0522, 2.0]]
+        watching = asyncio.create_task(bot.watch_orders(MARKET))
+        client = bot.client(bot.urls["api"]["ws"]["ws-api"]["spot"])
+        async with asyncio.timeout(20):
+            while f"orders:{MARKET}" not in client.futures:
+                await asyncio.sleep(0.02)
+        resting = await bot.create_order_ws(MARKET, "limit", "buy", 1, 0.05)
+        async with asyncio.timeout(20):
+            [told] = await watching
+            while (await bot.watch_order_book(MARKET))["bids"] != [[0.05, 1.0]]:
+                pass
+        assert (told["id"], told["status"]) == (resting["id"], "open")
+        bought = await bot.create_order_ws(MARKET, "limit", "buy", 0.5, 0.0522)
+        assert (bought["status"], bought["filled"]) == ("closed", 0.5)
+        assert (await bot.cancel_order_ws(resting["id"], MARKET))["status"] == "canceled"
+        assert await bot.fetch_open_orders_ws(MARKET) == []
+        assert (await bot.fetch_balance())["ETH"]["total"] == 10000.499
+        [trade] = await bot.fetch_my_trades_ws(MARKET)
+        assert (trade["amount"], trade["price"]) == (0.5, 0.0522)
+    finally:
+        await bot.close()

@@ -1,0 +1,102 @@
+"""Commands of a web process: bounded, answered once, given up in time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import redis.asyncio
+from django.conf import settings
+
+from launcher.services import Process
+from mex.errors import AnswerUnknown, EngineBusy
+from trading.engine.commands import CancelOrder, PlaceOrder
+from trading.engine.enums import OrderType, Reject, Side, TimeInForce
+from trading.engine.events import Event, Outcome, Rejected
+from trading.gateway import client as module
+from trading.gateway import pipes
+from trading.gateway.client import CommandClient
+
+ORDER = PlaceOrder(1, 1, "a", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 100_000, 1_000)
+CANCEL = CancelOrder(1, 1, 5, "", "c")
+
+
+@asynccontextmanager
+async def running_client() -> AsyncIterator[tuple[CommandClient, "redis.asyncio.Redis"]]:
+    """A client with its tasks, on an empty command stream."""
+    pipe = pipes.async_connection()
+    await pipe.delete(pipes.commands_key(settings.MEX_SHARD))
+    client = CommandClient(pipe)
+    tasks = [asyncio.create_task(client.run()), asyncio.create_task(client.expire())]
+    try:
+        yield client, pipe
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await pipe.delete(pipes.commands_key(settings.MEX_SHARD))
+        await pipe.aclose()
+
+
+async def until(is_true: object, seconds: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    assert callable(is_true)
+    async with asyncio.timeout(seconds):
+        while not is_true():
+            await asyncio.sleep(0.02)
+
+
+async def test_new_orders_are_refused_while_the_engine_is_behind_and_cancels_pass(
+    valkey: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the engine has caught up orders pass again, though nothing was sent meanwhile that would have told so."""
+    monkeypatch.setattr(module, "COMMAND_STREAM_ENTRIES_MAX", 2)
+    key = pipes.commands_key(settings.MEX_SHARD)
+    async with running_client() as (client, pipe):
+        for _ in range(3):
+            await pipe.xadd(key, {pipes.FIELD: b""})
+        client.submit(ORDER, lambda events: None)
+        await until(lambda: client._backlog == 4)
+
+        with pytest.raises(EngineBusy) as refused:
+            client.submit(ORDER, lambda events: None)
+        client.submit(CANCEL, lambda events: None)
+
+        assert (refused.value.code, refused.value.status) == (-1008, 503)
+        await until(lambda: client._backlog == 5)
+        await pipe.xtrim(key, maxlen=0)
+        await until(lambda: client._backlog == 0)
+        client.submit(ORDER, lambda events: None)
+
+
+async def test_an_answer_is_given_once_and_an_overdue_one_is_unknown(
+    valkey: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPLY_TIMEOUT_S", 0.2)
+    told: list[Sequence[Event] | None] = []
+    async with running_client() as (client, _):
+        client.submit(ORDER, told.append)
+        outcome = Outcome(client.name, 1, [Rejected(Reject.INSUFFICIENT_FUNDS)])
+        client.resolve(outcome)
+        client.resolve(outcome)
+        assert told == [[Rejected(Reject.INSUFFICIENT_FUNDS)]]
+
+        with pytest.raises(AnswerUnknown):
+            await client.request(ORDER)
+        client.resolve(Outcome(client.name, 2, []))
+        assert len(told) == 1
+
+
+async def test_commands_that_cannot_be_sent_are_unknown_at_once() -> None:
+    """Whether they arrived cannot be told: the connection broke."""
+    pipe = redis.asyncio.Redis(port=1)
+    client = CommandClient(pipe)
+    sender = asyncio.create_task(client.run())
+    try:
+        async with asyncio.timeout(30):
+            with pytest.raises(AnswerUnknown):
+                await client.request(ORDER)
+    finally:
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+        await pipe.aclose()
