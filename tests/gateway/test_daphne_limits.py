@@ -1,0 +1,46 @@
+"""What Daphne keeps for a client that does not read."""
+
+from typing import Any
+
+from mex.daphne_limits import BoundedProtocol
+from mex.limits import SEND_BUFFER_BYTES_MAX
+
+
+class Recording(BoundedProtocol):
+    """A connection that notes what it sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = self.STATE_OPEN
+        self.client_addr = None
+        self.frames = 0
+        self.closed: list[dict[str, Any]] = []
+        self._reading = None
+
+    def sendMessage(self, payload: bytes, isBinary: bool = False) -> None:
+        self.frames += 1
+
+    def sendCloseFrame(self, **options: Any) -> None:
+        self.closed.append(options)
+
+
+def test_a_client_that_does_not_read_is_closed_when_too_much_waits() -> None:
+    connection = Recording()
+    frame = "x" * 1024
+    room = SEND_BUFFER_BYTES_MAX // len(frame)
+    for _ in range(2 * room):
+        connection.serverSend(frame)
+    assert (connection.frames, connection.closed) == (2 * room, [])
+
+    connection.pauseProducing()
+    for _ in range(room):
+        connection.serverSend(frame)
+    connection.resumeProducing()
+    connection.pauseProducing()
+    for _ in range(room):
+        connection.serverSend(frame)
+    assert (connection.frames, connection.closed) == (4 * room, [])
+    connection.serverSend(frame)
+
+    assert connection.frames == 4 * room
+    assert connection.closed == [{"code": 4408, "isReply": False}]
