@@ -30,6 +30,9 @@ class Params:
             if default is None:
                 raise ParameterMissing(name)
             return default
+        if "\0" in value:
+            # PostgreSQL can neither hold nor compare such a text, and would break on it.
+            raise ParameterIllegal(name, r"^[^\x00]+$")
         return value
 
     def integer(self, name: str, default: int | None = None, *, low: int = 0, high: int = 2**63 - 1) -> int:

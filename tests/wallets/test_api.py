@@ -294,3 +294,23 @@ async def test_a_key_without_the_permission_withdraws_nothing(btc: Asset, alice:
     status, error = await reader.ask("POST", "capital/withdraw/apply", coin="BTC", address=ADDRESS, amount="0.0005")
 
     assert (status, error) == (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params"),
+    [
+        ("GET", "capital/deposit/address", {"coin": "BTC\0"}),
+        ("GET", "capital/deposit/hisrec", {"txId": "\0"}),
+        (
+            "POST",
+            "capital/withdraw/apply",
+            {"coin": "BTC", "address": ADDRESS, "amount": "1", "withdrawOrderId": "a\0"},
+        ),
+    ],
+)
+async def test_a_text_that_postgresql_cannot_hold_is_refused(
+    bot: Bot, btc: Asset, method: str, path: str, params: dict[str, str]
+) -> None:
+    status, answer = await bot.ask(method, path, **params)
+
+    assert (status, answer["code"]) == (400, -1100)  # type: ignore[index]
