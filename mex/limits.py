@@ -36,6 +36,9 @@ COMMAND_STREAM_ENTRIES_MAX = 20_000
 EVENT_STREAM_ENTRIES_MAX = 10_000
 """Batches kept for readers that lag; one that fell further behind takes a snapshot."""
 
+EVENT_STREAM_BYTES_MAX = 256 * 1024 * 1024
+"""The same in bytes: a batch of 1,000 orders that trade has 400 kB, and 10,000 of them would fill the memory."""
+
 BATCH_COMMANDS_MAX = 1_000
 """Commands in one commit: above it throughput gains little and latency suffers."""
 

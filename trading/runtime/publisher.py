@@ -1,8 +1,10 @@
 """The engine's end of the event stream: each committed batch once, in order, encoded once."""
 
+from collections import deque
+
 import redis
 
-from mex.limits import EVENT_STREAM_ENTRIES_MAX
+from mex.limits import EVENT_STREAM_BYTES_MAX, EVENT_STREAM_ENTRIES_MAX
 from trading.gateway import pipes
 
 
@@ -12,7 +14,18 @@ class Publisher:
     def __init__(self, pipe: redis.Redis, shard: int) -> None:
         self._pipe = pipe
         self._key = pipes.events_key(shard)
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
 
     def publish(self, packed: bytes) -> None:
         """Publish a committed batch. An error here ends the engine; the next one publishes it again."""
-        self._pipe.xadd(self._key, {pipes.FIELD: packed}, maxlen=EVENT_STREAM_ENTRIES_MAX, approximate=True)
+        self._pipe.xadd(self._key, {pipes.FIELD: packed}, maxlen=self._entries_with(packed), approximate=True)
+
+    def _entries_with(self, packed: bytes) -> int:
+        """Return how many entries may stay on the stream, this one included, within both limits."""
+        self._sizes.append(len(packed))
+        self._bytes += len(packed)
+        is_full = self._bytes > EVENT_STREAM_BYTES_MAX
+        while self._bytes > EVENT_STREAM_BYTES_MAX or len(self._sizes) > EVENT_STREAM_ENTRIES_MAX:
+            self._bytes -= self._sizes.popleft()
+        return max(len(self._sizes), 1) if is_full else EVENT_STREAM_ENTRIES_MAX
