@@ -16,8 +16,8 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
 
+from tests.crash.lives import run_lives  # noqa: E402
 from trading.runtime import loop, store  # noqa: E402
 from trading.runtime.loop import Engine, open_pipe  # noqa: E402
 from trading.runtime.publisher import Publisher  # noqa: E402
@@ -81,22 +81,7 @@ def main(lives: int, seed: int) -> None:
     """Live and die `lives` times, then once more until SIGTERM."""
     chance = random.Random(seed)
     assert loop.store is store
-    connections.close_all()
-    for life in range(lives + 1):
-        is_last = life == lives
-        doom = None if is_last else Doom(chance.choice(POINTS), chance.randint(1, _BATCHES_MAX))
-        child = os.fork()
-        if child == 0:
-            live(doom)
-            os._exit(0)
-        if is_last:
-            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))  # noqa: B023
-            print("last life", flush=True)
-        status = os.waitpid(child, 0)[1]
-        if not is_last and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
-            sys.exit(f"life {life} ended with status {status}, and not as it should")
-        if is_last and status != 0:
-            sys.exit(f"the last life ended with status {status}")
+    run_lives(lives, lambda: Doom(chance.choice(POINTS), chance.randint(1, _BATCHES_MAX)), live)
 
 
 if __name__ == "__main__":

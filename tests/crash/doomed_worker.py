@@ -20,8 +20,7 @@ import django
 
 django.setup()
 
-from django.db import connections  # noqa: E402
-
+from tests.crash.lives import run_lives  # noqa: E402
 from wallets import tasks  # noqa: E402
 from wallets.chains import keys  # noqa: E402
 from wallets.chains.bitcoin import BitcoinNode  # noqa: E402
@@ -139,22 +138,7 @@ def draw(chance: random.Random, deaths: Path) -> Doom:
 def main(queue: str, lives: int, seed: int, deaths: Path) -> None:
     """Live and die `lives` times, then once more until SIGTERM."""
     chance = random.Random(f"{queue} {seed}")
-    connections.close_all()
-    for life in range(lives + 1):
-        is_last = life == lives
-        doom = None if is_last else draw(chance, deaths)
-        child = os.fork()
-        if child == 0:
-            live(queue, doom)
-            os._exit(0)
-        if is_last:
-            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))  # noqa: B023
-            print("last life", flush=True)
-        status = os.waitpid(child, 0)[1]
-        if not is_last and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
-            sys.exit(f"life {life} ended with status {status}, and not as it should")
-        if is_last and status != 0:
-            sys.exit(f"the last life ended with status {status}")
+    run_lives(lives, lambda: draw(chance, deaths), lambda doom: live(queue, doom))
 
 
 if __name__ == "__main__":
