@@ -306,3 +306,26 @@ def test_a_final_payment_that_the_chain_lost_is_sent_again_and_blocks_nobody(
         (0, ChainTransaction.Status.CONFIRMED),
         (1, ChainTransaction.Status.CONFIRMED),
     ]
+
+
+def test_a_fee_that_is_booked_stays_what_it_was(hot: Anvil, eth: Asset, books: Books, rich: User) -> None:
+    """Mined again at another price: a row that differed from the ledger would be a breach."""
+    request(rich, eth, books, fresh_address())
+    withdrawals_advance(send=books.send)
+    ethereum_sign(asset=eth, node=hot.node)
+    send_stored(hot, eth)
+    hot.mine(3)
+    follow(hot, eth, books)  # deep enough: the fee is booked, and here the worker dies
+    booked = books.balance(Owner.NETWORK_FEES, eth.pk)[0]
+    assert booked < 0
+
+    hot.call("anvil_reorg", 3, [])
+    hot.call("anvil_setNextBlockBaseFeePerGas", hex(10**6))
+    follow(hot, eth, books)
+    finish(hot, eth, books)
+
+    record = ChainTransaction.objects.get()
+    receipt = hot.node.receipts([record.txid])[record.txid]
+    assert receipt is not None
+    assert receipt.fee_wei < -booked * UNIT
+    assert (record.status, record.network_fee) == (ChainTransaction.Status.CONFIRMED, -booked)

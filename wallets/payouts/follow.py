@@ -45,7 +45,7 @@ def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer)
 
 def ethereum_follow(*, asset: Asset, node: EthereumNode, send: Send, pacer: Pacer) -> None:
     """Look once at every unfinished transaction. Raises ChainUnavailable or ChainRefused."""
-    _reopen_lost(asset, node)
+    _lost_send(asset, node, pacer)
     rows = _unfinished(asset)
     if not rows:
         return
@@ -71,11 +71,11 @@ def stored_broadcast(*, asset: Asset, broadcast: Callable[[str], str]) -> None:
         _broadcast(row, broadcast)
 
 
-def _reopen_lost(asset: Asset, node: EthereumNode) -> None:
-    """Follow final payments again that the chain has lost, after a deep reorganisation or with a killed node's memory.
+def _lost_send(asset: Asset, node: EthereumNode, pacer: Pacer) -> None:
+    """Send final payments again that the chain has lost, after a deep reorganisation or with a killed node's memory.
 
-    Their nonces are missing now: until they are sent again, nothing that was signed after them can be mined. What
-    failed stays as it is, because its funds were given back.
+    Their nonces are missing now: until they are mined again, nothing that was signed after them can be. What failed is
+    not sent again, because its funds were given back.
     """
     payments = ChainTransaction.objects.filter(asset=asset, kind=Kind.WITHDRAWAL)
     newest = payments.order_by("-pk").first()
@@ -84,9 +84,10 @@ def _reopen_lost(asset: Asset, node: EthereumNode) -> None:
     next_nonce = node.transaction_count(newest.sender)
     lost = payments.filter(sender=newest.sender, nonce__gte=next_nonce, status=Status.CONFIRMED)
     for row in lost.order_by("nonce"):
-        # Fee and hold are booked once, whatever happens here, so a node that merely lags behind does no harm.
-        log.error("%s was final and is gone from the chain: it is sent again", row.txid)
-        lost.filter(pk=row.pk).update(status=Status.BROADCAST, confirmations=0, block_height=None)
+        if pacer.is_due(("lost", row.txid)):
+            # The books are in order already: the row stays as it is, only the coins have to go once more.
+            log.error("%s was final and is gone from the chain: it is sent again", row.txid)
+            _broadcast(row, node.broadcast)
 
 
 def _unfinished(asset: Asset) -> Sequence[ChainTransaction]:
@@ -130,17 +131,22 @@ def _count(row: ChainTransaction, finding: Finding) -> None:
     if (row.confirmations, row.block_height) == (confirmations, height):
         return
     row.confirmations, row.block_height = confirmations, height
-    if finding.fee is not None:
+    if finding.fee not in (None, row.network_fee) and not _has_fee_booked(row):
         row.network_fee = finding.fee
     with transaction.atomic():
         row.save(update_fields=["confirmations", "block_height", "network_fee"])
         transaction.on_commit(partial(transaction_news, row.pk))
 
 
+def _has_fee_booked(row: ChainTransaction) -> bool:
+    """Return whether the ledger has the network fee, which the row must agree with from then on."""
+    return Posting.objects.filter(reference=row.fee_reference, reason=Reason.NETWORK_FEE).exists()
+
+
 def _finish(row: ChainTransaction, finding: Finding, send: Send) -> None:
     """End a transaction that is deep enough, once its network fee is in the ledger."""
     assert row.network_fee is not None
-    if row.network_fee and not Posting.objects.filter(reference=row.fee_reference, reason=Reason.NETWORK_FEE).exists():
+    if row.network_fee and not _has_fee_booked(row):
         fee = Transfer(
             reference=row.fee_reference,
             debit=Owner.NETWORK_FEES,
