@@ -4,6 +4,8 @@ import secrets as random_source
 import string
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import secrets
@@ -20,7 +22,12 @@ def account_register(*, email: str, password: str, verified: bool = False) -> Us
     user.set_password(password)
     user.full_clean()
     validate_password(password, user)
-    user.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        # Somebody registered it a moment ago, after full_clean had looked.
+        raise ValidationError({"email": ValidationError("This e-mail is taken.", code="unique")}) from None
     return user
 
 

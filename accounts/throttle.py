@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
-from mex.errors import TooManyOrders, TooManyRequests
+from mex.errors import TooManyAttempts, TooManyOrders, TooManyRequests
 
 
 class Window:
@@ -40,6 +40,7 @@ class Throttle:
         self._weight = Window(60)
         self._orders_10s = Window(10)
         self._orders_day = Window(86_400)
+        self._attempts = Window(60)
 
     def request(self, address: str, weight: int) -> int:
         """Count a request and return the weight used in this minute. Raises TooManyRequests."""
@@ -47,6 +48,14 @@ class Throttle:
         if used > settings.WEIGHT_PER_MINUTE:
             raise TooManyRequests(settings.WEIGHT_PER_MINUTE, retry_after_s=self._weight.rest_s())
         return used
+
+    def attempt(self, *names: str) -> None:
+        """Count a log-in or registration for each name (an address, an e-mail). Raises TooManyAttempts.
+
+        Guessing passwords must be slow, and each try costs us an Argon2 hash.
+        """
+        if max(self._attempts.add(name.lower(), 1) for name in names) > settings.LOGINS_PER_MINUTE:
+            raise TooManyAttempts(retry_after_s=self._attempts.rest_s())
 
     def order(self, account: int) -> Mapping[str, str]:
         """Count an order and return the headers that say how many there were. Raises TooManyOrders."""

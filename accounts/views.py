@@ -8,6 +8,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -20,6 +21,8 @@ from accounts import services
 from accounts.forms import ApiKeyForm, LoginForm, PasswordForm, RegisterForm
 from accounts.models import User
 from accounts.selectors import api_key_of, api_keys_of
+from accounts.throttle import throttle
+from mex.errors import TooManyAttempts
 
 
 def user_of(request: HttpRequest) -> User:
@@ -36,6 +39,11 @@ def register(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("balances")
     form = RegisterForm(request.POST or None)
+    if request.method == "POST":
+        try:
+            throttle.attempt(_address_of(request))
+        except TooManyAttempts as error:
+            return _too_many(request, "accounts/register.html", RegisterForm(), error)
     if form.is_valid():
         try:
             user = services.account_register(email=form.cleaned_data["email"], password=form.cleaned_data["password"])
@@ -54,6 +62,14 @@ class Login(auth_views.LoginView):
     template_name = "accounts/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the password, unless the address or the e-mail was tried too often."""
+        try:
+            throttle.attempt(_address_of(request), f"mail {request.POST.get('username', '')}")
+        except TooManyAttempts as error:
+            return _too_many(request, self.template_name, LoginForm(request), error)
+        return super().post(request, *args, **kwargs)
 
 
 class Logout(auth_views.LogoutView):
@@ -109,3 +125,14 @@ def api_key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     services.api_key_revoke(key=key)
     messages.success(request, f"The key “{key.label}” is revoked.")
     return redirect("api_keys")
+
+
+def _address_of(request: HttpRequest) -> str:
+    return f"address {request.META.get('REMOTE_ADDR', '')}"
+
+
+def _too_many(request: HttpRequest, template: str, form: Form, error: TooManyAttempts) -> HttpResponse:
+    messages.error(request, error.message)
+    response = render(request, template, {"form": form}, status=error.status)
+    response["Retry-After"] = str(error.retry_after_s)
+    return response

@@ -140,6 +140,14 @@ class TooManyRequests(MexError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyAttempts(MexError):
+    """Raised when an address or an e-mail tries to log in, or an address to register, too often."""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(-1003, f"Too many attempts. Please wait {retry_after_s} seconds and try again.", status=429)
+        self.retry_after_s = retry_after_s
+
+
 class TooManyOrders(MexError):
     """Raised when an account places more orders than it may; `period` is "10 SECOND" or "1 DAY"."""
 

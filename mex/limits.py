@@ -52,6 +52,9 @@ ENTRY_COMMANDS_MAX = 250
 LEASE_MS = 3_000
 """A leader silent for so long may be replaced. Safety does not depend on it: every commit checks the epoch."""
 
+LEASE_LOAD_MS = 30_000
+"""The lease of an engine that is reading its state: as long as that may take with millions of orders."""
+
 LEASE_RENEW_MS = 1_000
 
 # --- orders --------------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ MEX_LOCAL_CHAINS = env.flag("MEX_LOCAL_CHAINS", default=not IS_PRODUCTION)
 MEX_SHARD = env.integer("MEX_SHARD", 0)
 ORDERS_PER_10S = env.integer("MEX_ORDERS_PER_10S", 100_000 if MEX_LOCAL_CHAINS else 100)
 ORDERS_PER_DAY = env.integer("MEX_ORDERS_PER_DAY", 1_000_000_000 if MEX_LOCAL_CHAINS else 200_000)
+LOGINS_PER_MINUTE = env.integer("MEX_LOGINS_PER_MINUTE", 100_000 if MEX_LOCAL_CHAINS else 20)
 WEIGHT_PER_MINUTE = env.integer("MEX_WEIGHT_PER_MINUTE", 6_000_000 if MEX_LOCAL_CHAINS else 6_000)
 
 # --- logging -----------------------------------------------------------------------------------------

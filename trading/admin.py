@@ -10,6 +10,9 @@ from mex.money import PPM, steps_are_exact
 from trading.models import EngineState, Market, MarketState, Order, Trade
 from trading.selectors import has_open_orders
 
+_QUANTITY_MAX = 10**15
+"""Units: a level of nine thousand such orders still fits the 64 bits of a column."""
+
 
 class MarketForm(forms.ModelForm):
     """A market, with its steps and bounds as decimals."""
@@ -38,6 +41,8 @@ class MarketForm(forms.ModelForm):
         ):
             if _both(data, low, high) and data[low] > data[high]:
                 self.add_error(high, "The maximum must not be below the minimum.")
+        if data.get("quantity_max") is not None and data["quantity_max"] > _QUANTITY_MAX:
+            self.add_error("quantity_max", "The sum of a price level would not fit: at most 10000000.")
         for fee in ("maker_fee_ppm", "taker_fee_ppm"):
             if data.get(fee) is not None and data[fee] >= PPM:
                 self.add_error(fee, "A fee must be less than 1000000 ppm.")

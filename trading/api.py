@@ -44,7 +44,7 @@ async def exchange_info(caller: Caller | None, params: Params) -> object:
     elif params.has("symbol"):
         markets = [hub.catalog.market(params.text("symbol"))]
     elif params.has("symbols"):
-        markets = [hub.catalog.market(symbol) for symbol in params.json_list("symbols")]
+        markets = [hub.catalog.market(symbol) for symbol in dict.fromkeys(params.json_list("symbols"))]
     return {
         "timezone": "UTC",
         "serverTime": now_ms(),

@@ -4,12 +4,14 @@ import re
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.serializers import serialize
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import secrets
+from accounts import secrets, services, views
 from accounts.models import ApiKey, User
+from accounts.throttle import Window
 from mex import settings as defaults
 from tests.pages.rows import PASSWORD
 
@@ -74,6 +76,55 @@ def test_a_wrong_login_does_not_say_which_half_is_wrong(alice: User, client: Cli
 
     assert "This e-mail and password do not belong together." in response.text
     assert "_auth_user_id" not in client.session
+
+
+@pytest.fixture
+def fresh_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other test's log-ins count, and no window end in the middle of one."""
+    monkeypatch.setattr(views.throttle, "_attempts", Window(86_400))
+
+
+@pytest.mark.usefixtures("fresh_budget")
+def test_guessing_passwords_is_slowed_down(alice: User, client: Client, settings: Settings) -> None:
+    """By e-mail in any case: even the right password is not looked at once the budget is used up."""
+    settings.LOGINS_PER_MINUTE = 3
+    for number in range(3):
+        wrong = client.post("/login", {"username": alice.email.upper(), "password": f"guess {number}"})
+        assert wrong.status_code == 200
+
+    refused = client.post("/login", {"username": alice.email, "password": PASSWORD})
+
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    assert "Too many attempts" in refused.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.usefixtures("fresh_budget")
+@pytest.mark.django_db
+def test_registering_in_bulk_is_slowed_down(client: Client, settings: Settings) -> None:
+    settings.LOGINS_PER_MINUTE = 2
+    for number in range(2):
+        assert client.post("/register", {**GOOD, "email": f"n{number}@example.org"}).status_code == 302
+        client.post("/logout")
+
+    refused = client.post("/register", {**GOOD, "email": "one-more@example.org"})
+
+    assert refused.status_code == 429
+    assert not User.objects.filter(email="one-more@example.org").exists()
+
+
+@pytest.mark.django_db
+def test_two_registrations_at_once_make_one_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that comes second passes the look at what is there, and is then told that the e-mail is taken."""
+    monkeypatch.setattr(User, "full_clean", lambda user: None)
+    services.account_register(email="dora@example.org", password=PASSWORD)
+
+    with pytest.raises(ValidationError) as refused:
+        services.account_register(email="Dora@example.org", password=PASSWORD)
+
+    assert "email" in refused.value.error_dict
+    assert User.objects.filter(email="dora@example.org").count() == 1
 
 
 def test_a_closed_account_cannot_log_in(alice: User, client: Client) -> None:

@@ -225,6 +225,7 @@ def test_a_market_can_be_changed_in_decimals(operator: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"quantity_max": "10000000.001"}, "The sum of a price level would not fit"),
         ({"lot": "0.0001"}, "Price x quantity would round"),
         ({"tick": "0"}, "Price x quantity would round"),
         ({"price_min": "0.000015"}, "a multiple of the tick"),

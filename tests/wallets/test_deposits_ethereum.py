@@ -76,6 +76,24 @@ def test_less_than_one_unit_is_recorded_and_never_credited(
     assert books.sent == []
 
 
+def test_more_than_can_be_booked_does_not_keep_others_waiting(
+    anvil: Anvil, eth: Asset, books: Books, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A chain of one's own can mint any number: 2^63 units are no deposit, and no reason to stop looking."""
+    giant = Account.create()
+    anvil.call("anvil_setBalance", giant.address, hex(10**30))
+    anvil.call("anvil_impersonateAccount", giant.address)
+    huge = {"from": giant.address, "to": address, "value": hex(2**63 * 10**10), "gas": hex(21_000)}
+    anvil.call("eth_sendTransaction", huge)
+    small = anvil.pay(address, 10**18)
+
+    with caplog.at_level(logging.ERROR):
+        scan(anvil, eth, books)
+
+    assert [deposit.txid for deposit in Deposit.objects.all()] == [small]
+    assert "more than can be booked" in caplog.text
+
+
 def test_a_replaced_transaction_is_orphaned(anvil: Anvil, eth: Asset, books: Books, address: str) -> None:
     txid = anvil.pay(address, ETHER)
     scan(anvil, eth, books)

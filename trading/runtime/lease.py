@@ -12,7 +12,7 @@ from pathlib import Path
 from django.db import transaction
 
 from mex.clock import now_ms
-from mex.limits import LEASE_MS
+from mex.limits import LEASE_LOAD_MS, LEASE_MS
 from trading.models import EngineState
 
 
@@ -37,7 +37,8 @@ def take(shard: int) -> int:
             raise LeaseHeld(f"engine {state.leader} leads shard {shard}")
         state.epoch += 1
         state.leader = identity()
-        state.lease_until_ms = now_ms() + LEASE_MS
+        # Loading comes next, and a standby that took over meanwhile would load as long, for ever in turn.
+        state.lease_until_ms = now_ms() + LEASE_LOAD_MS
         state.save(update_fields=["epoch", "leader", "lease_until_ms"])
     return int(state.epoch)
 

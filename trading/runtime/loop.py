@@ -39,6 +39,7 @@ class Engine:
 
     def start(self) -> None:
         """Get the pipes ready, and say again what the last engine may not have got to say."""
+        lease.renew(self.shard, self.epoch)
         self._inbox.prepare()
         if self._last_packed:
             self._publisher.publish(self._last_packed)

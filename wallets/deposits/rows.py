@@ -11,8 +11,9 @@ import msgspec
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from mex.money import units_from_chain
+from mex.money import AMOUNT_MAX, units_from_chain
 from trading.engine.enums import Reason
+from wallets.chains.health import say_once
 from wallets.chains.place import Place
 from wallets.lock_objects import deposits_lock
 from wallets.models import Asset, Deposit, DepositAddress, Posting
@@ -104,6 +105,11 @@ def _owners(asset: Asset, addresses: Iterable[str]) -> dict[str, DepositAddress]
 def _create(asset: Asset, address: DepositAddress, seen: Sighting) -> None:
     units, dust = units_from_chain(seen.value, asset.chain_decimals)
     assert address.user_id is not None
+    if units > AMOUNT_MAX:
+        # No real asset has so many; a chain of one's own can mint them. It must not keep others' deposits waiting.
+        if say_once(f"deposit {seen.txid}", "too large"):
+            log.error("%s:%d pays %d units of %s, more than can be booked", seen.txid, seen.output, units, asset.code)
+        return
     deposit, is_new = Deposit.objects.get_or_create(
         asset=asset,
         txid=seen.txid,
