@@ -1,8 +1,8 @@
 """Set-based writes to the hot tables, for SQLite and PostgreSQL.
 
-The ORM's bulk calls end at a few thousand orders a second (docs/performance.md), so the engine writes rows itself: on
-PostgreSQL with COPY and one statement per table over arrays, on SQLite with executemany inside the transaction.
-Both work on the connection of Django's current transaction.
+The ORM's bulk calls end at a few thousand orders a second, so the engine writes rows itself: on PostgreSQL with COPY
+and one statement per table over arrays, on SQLite with executemany. Both work on the connection of Django's current
+transaction.
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         try:
             engine.start()
             self.stdout.write(f"engine ready, epoch {engine.epoch}")
-            # What was loaded stays: keeping the collector off it saves pauses of 100 ms (docs/performance.md).
+            # What was loaded stays: keeping the collector off it saves long pauses.
             gc.freeze()
             engine.run(lambda: self._stopping)
         except lease.LeaseLost as error:
