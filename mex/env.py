@@ -2,14 +2,19 @@
 
 import os
 
-from django.core.exceptions import ImproperlyConfigured
+
+class Unusable(SystemExit):
+    """Raised when a setting is missing or unsafe: the process ends with this one line and status 1."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"mex cannot start: {problem}")
 
 
 def text(name: str, default: str | None = None) -> str:
     """Return a variable's text; without a default it must be set."""
     value = os.environ.get(name, default)
     if value is None or (value == "" and default is None):
-        raise ImproperlyConfigured(f"the environment variable {name} must be set")
+        raise Unusable(f"the environment variable {name} must be set")
     return value
 
 
@@ -19,7 +24,7 @@ def integer(name: str, default: int) -> int:
     try:
         return int(value)
     except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a whole number, was {value!r}") from None
+        raise Unusable(f"{name} must be a whole number, was {value!r}") from None
 
 
 def flag(name: str, default: bool) -> bool:
@@ -29,7 +34,7 @@ def flag(name: str, default: bool) -> bool:
         return True
     if value in ("0", "false", "no", "off", ""):
         return False
-    raise ImproperlyConfigured(f"{name} must be on or off, was {value!r}")
+    raise Unusable(f"{name} must be on or off, was {value!r}")
 
 
 def words(name: str, default: str) -> list[str]:
@@ -41,5 +46,5 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return a variable that must be one of the allowed words."""
     value = os.environ.get(name, default)
     if value not in allowed:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}, was {value!r}")
+        raise Unusable(f"{name} must be one of {', '.join(allowed)}, was {value!r}")
     return value

@@ -6,7 +6,6 @@ MEX_PROFILE=production refuses to start with a setting that is missing or unsafe
 from pathlib import Path
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 
 from mex import env
 
@@ -20,13 +19,13 @@ MEX_VERSION = "0.1.0"
 INSECURE_KEY = "local-development-key-that-signs-nothing-of-value"
 SECRET_KEY = env.text("SECRET_KEY", None if IS_PRODUCTION else INSECURE_KEY)
 if IS_PRODUCTION and (SECRET_KEY == INSECURE_KEY or len(SECRET_KEY) < 40):
-    raise ImproperlyConfigured("SECRET_KEY must be a random text of at least 40 characters in production")
+    raise env.Unusable("SECRET_KEY must be a random text of at least 40 characters in production")
 DEBUG = env.flag("MEX_DEBUG", default=False)
 if IS_PRODUCTION and DEBUG:
-    raise ImproperlyConfigured("MEX_DEBUG must be off in production")
+    raise env.Unusable("MEX_DEBUG must be off in production")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if IS_PRODUCTION else "127.0.0.1,localhost,[::1],testserver")
 if IS_PRODUCTION and not ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that serve mex in production")
+    raise env.Unusable("ALLOWED_HOSTS must name the hosts that serve mex in production")
 
 # --- applications --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -89,7 +88,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;",
     }
 elif not DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    raise ImproperlyConfigured("DATABASE_URL must be sqlite or postgresql")
+    raise env.Unusable("DATABASE_URL must be sqlite or postgresql")
 
 # --- Redis or Valkey: pipes, never the only place of anything worth keeping --------------------------
 REDIS_URL = env.text("REDIS_URL", None if IS_PRODUCTION else "redis://127.0.0.1:6379/0")

@@ -1,0 +1,74 @@
+"""A setting that is missing or unsafe stops every process with one clear line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.instance import ROOT
+
+SAFE = {
+    "MEX_PROFILE": "production",
+    "SECRET_KEY": "k" * 50,
+    "ALLOWED_HOSTS": "mex.example",
+    "DATABASE_URL": "postgresql://mex@127.0.0.1/mex",
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "BITCOIN_RPC_URL": "http://mex:mex@127.0.0.1:8332",
+    "ETHEREUM_RPC_URL": "http://127.0.0.1:8545",
+}
+
+
+def start(tmp_path: Path, settings: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with these settings and no others."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment = {**kept, "MEX_DATA": str(tmp_path), **settings}
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "changes", "line"),
+    [
+        ("no secret", {"SECRET_KEY": ""}, "the environment variable SECRET_KEY must be set"),
+        ("short secret", {"SECRET_KEY": "short"}, "SECRET_KEY must be a random text of at least 40 characters"),
+        ("debug", {"MEX_DEBUG": "on"}, "MEX_DEBUG must be off in production"),
+        ("no hosts", {"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS must name the hosts"),
+        ("no database", {"DATABASE_URL": ""}, "the environment variable DATABASE_URL must be set"),
+        ("an unknown database", {"DATABASE_URL": "mysql://mex@127.0.0.1/mex"}, "DATABASE_URL must be sqlite or"),
+        ("no pipe", {"REDIS_URL": ""}, "the environment variable REDIS_URL must be set"),
+        ("no node", {"BITCOIN_RPC_URL": ""}, "the environment variable BITCOIN_RPC_URL must be set"),
+        ("not a number", {"MEX_SHARD": "one"}, "MEX_SHARD must be a whole number, was 'one'"),
+        ("not a level", {"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of none, error, info, http, debug"),
+    ],
+)
+def test_what_is_missing_or_unsafe_stops_start_up(
+    tmp_path: Path, label: str, changes: dict[str, str], line: str
+) -> None:
+    refused = start(tmp_path, SAFE | changes, "manage.py", "check")
+
+    assert refused.returncode == 1, label
+    assert refused.stderr.startswith("mex cannot start: ")
+    assert line in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-m", "daphne", "mex.asgi:application"),
+        ("-m", "celery", "-A", "celery_app", "worker"),
+        ("manage.py", "run_engine"),
+    ],
+)
+def test_every_process_is_stopped(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused = start(tmp_path, {"MEX_PROFILE": "production"}, *command)
+
+    assert refused.returncode == 1
+    assert refused.stderr == "mex cannot start: the environment variable SECRET_KEY must be set\n"
+
+
+def test_a_production_setting_is_taken(tmp_path: Path) -> None:
+    assert start(tmp_path, SAFE, "manage.py", "check").returncode == 0
