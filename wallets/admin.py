@@ -47,6 +47,8 @@ class AssetForm(forms.ModelForm):
         for field, mark in (("transaction_url", "{txid}"), ("address_url", "{address}")):
             if data.get(field) and mark not in data[field]:
                 self.add_error(field, f"The link must contain {mark}.")
+            if data.get(field) and not data[field].startswith(("/", "https://", "http://")):
+                self.add_error(field, "The link must begin with https://, http:// or /.")
         fee, least = data.get("withdrawal_fee"), data.get("withdrawal_min")
         if fee is not None and least is not None and least <= fee:
             raise ValidationError({"withdrawal_min": "The minimum must be more than the fee."})

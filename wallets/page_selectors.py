@@ -32,6 +32,19 @@ def asset_of(code: str) -> Asset:
     return asset
 
 
+def transaction_of(user_id: int, asset: Asset, txid: str) -> tuple[list[Deposit], list[Withdrawal]]:
+    """Return what a transaction did for a user: deposits it made, withdrawals it paid. Raises Http404 for nothing."""
+    deposits = list(Deposit.objects.filter(user_id=user_id, asset=asset, txid=txid).select_related("asset"))
+    withdrawals = list(
+        Withdrawal.objects.filter(user_id=user_id, asset=asset, transaction__txid=txid).select_related(
+            "asset", "transaction"
+        )
+    )
+    if not deposits and not withdrawals:
+        raise Http404("no such transaction of yours")
+    return deposits, withdrawals
+
+
 def holdings_of(user_id: int) -> list[Holding]:
     """Return what a user has of every asset, also where it is nothing."""
     rows = {row.asset_id: row for row in Balance.objects.filter(owner=user_id)}

@@ -8,5 +8,6 @@ urlpatterns = [
     path("balances", views.balances, name="balances"),
     path("deposit/<slug:code>", views.deposit, name="deposit"),
     path("deposit/<slug:code>/faucet", views.faucet, name="faucet"),
+    path("transaction/<slug:code>/<slug:txid>", views.transaction, name="transaction"),
     path("withdraw/<slug:code>", views.withdraw, name="withdraw"),
 ]

@@ -25,7 +25,7 @@ from mex.money import format_short
 from wallets import services
 from wallets.forms import FaucetForm, WithdrawForm
 from wallets.models import Asset, DepositAddress
-from wallets.page_selectors import asset_of, deposits_of, holding_of, holdings_of, withdrawals_of
+from wallets.page_selectors import asset_of, deposits_of, holding_of, holdings_of, transaction_of, withdrawals_of
 
 
 def _user(request: HttpRequest) -> User:
@@ -66,6 +66,17 @@ def faucet(request: HttpRequest, code: str) -> HttpResponse:
             messages.success(request, f"Test {asset.code} is on its way to your address.")
             return redirect("deposit", code=asset.code)
     return _deposit_page(request, asset, form)
+
+
+@never_cache
+@login_required
+@require_GET
+def transaction(request: HttpRequest, code: str, txid: str) -> HttpResponse:
+    """Show what one transaction did for its owner: where there is no explorer, links to transactions lead here."""
+    asset = asset_of(code)
+    deposits, withdrawals = transaction_of(_user(request).pk, asset, txid)
+    context = {"asset": asset, "txid": txid, "deposits": deposits, "withdrawals": withdrawals}
+    return render(request, "wallets/transaction.html", context)
 
 
 def _deposit_page(request: HttpRequest, asset: Asset, form: FaucetForm) -> HttpResponse:

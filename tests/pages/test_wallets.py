@@ -9,6 +9,7 @@ from pytest_django import Settings
 from accounts.models import User
 from mex.errors import EngineBusy, MexError
 from tests.pages.rows import BTC_ADDRESS, ETH_ADDRESS
+from tests.pages.test_every_page import check
 from wallets.models import Asset, DepositAddress, Withdrawal
 
 CLIENT_ID = "page-00112233445566778899aabbccddeeff"
@@ -40,6 +41,26 @@ def test_a_transaction_links_to_the_explorer_when_there_is_one(browser: Client, 
     Asset.objects.filter(code="BTC").update(transaction_url="https://explorer.example/tx/{txid}")
 
     assert f'href="https://explorer.example/tx/btc-deposit-of-{alice.pk}"' in browser.get("/deposit/BTC").text
+
+
+def test_without_an_explorer_a_transaction_leads_to_a_page_of_its_own(browser: Client, alice: User) -> None:
+    link = f"/transaction/BTC/btc-deposit-of-{alice.pk}"
+
+    assert f'href="{link}"' in browser.get("/deposit/BTC").text
+    page = browser.get(link)
+    assert page.status_code == 200
+    assert f"<code>btc-deposit-of-{alice.pk}</code>" in page.text
+    assert "7/12" in page.text
+    assert "4711" in page.text
+    check(page.text)
+
+
+def test_other_peoples_transactions_are_not_shown(alice: User, bob: User) -> None:
+    client = Client()
+    client.force_login(bob)
+
+    assert client.get(f"/transaction/BTC/btc-deposit-of-{alice.pk}").status_code == 404
+    assert client.get(f"/transaction/ETH/btc-deposit-of-{bob.pk}").status_code == 404
 
 
 def test_the_address_is_taken_from_the_pool_once(bob: User) -> None:

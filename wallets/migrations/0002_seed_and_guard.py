@@ -13,6 +13,7 @@ ASSETS = {
         "network": "BTC",
         "chain_decimals": 8,
         "confirmations": 1,
+        "transaction_url": "/transaction/BTC/{txid}",  # our own page: a local chain has no explorer
         "withdrawal_fee": 2_000,  # 0.00002 BTC
         "withdrawal_min": 10_000,  # 0.0001 BTC
     },
@@ -22,6 +23,7 @@ ASSETS = {
         "network": "ETH",
         "chain_decimals": 18,
         "confirmations": 12,
+        "transaction_url": "/transaction/ETH/{txid}",
         "withdrawal_fee": 50_000,  # 0.0005 ETH
         "withdrawal_min": 1_000_000,  # 0.01 ETH
     },
