@@ -11,6 +11,7 @@ from wallets.chains.jsonrpc import ChainRefused
 FAUCET_WALLET = "faucet"
 COINBASE_MATURITY = 100
 _FEE_RATE = 2
+_RECENT_ROWS = 200
 _UNITS = 10**8
 
 
@@ -49,6 +50,21 @@ def bitcoin_pay(node: BitcoinNode, address: str, satoshis: int) -> str:
     _check_local()
     amount = Decimal(satoshis) / _UNITS
     return str(node.rpc.call("sendtoaddress", address=address, amount=amount, fee_rate=_FEE_RATE, repeatable=False))
+
+
+def bitcoin_resubmit(node: BitcoinNode) -> list[str]:
+    """Send again what a wallet has sent and neither a block nor the mempool holds; return the transactions' ids.
+
+    A node that was killed has forgotten its mempool, and its wallet may wait a day before it tries again by itself.
+    """
+    _check_local()
+    mempool = set(node.root.call("getrawmempool"))
+    recent = node.rpc.call("listtransactions", "*", _RECENT_ROWS)
+    sent = {row["txid"] for row in recent if row["category"] == "send" and row["confirmations"] == 0}
+    lost = sorted(sent - mempool)
+    for txid in lost:
+        node.broadcast(node.rpc.call("gettransaction", txid)["hex"])
+    return lost
 
 
 def ethereum_mine(node: EthereumNode, blocks: int = 1) -> None:

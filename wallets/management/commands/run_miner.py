@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
-from wallets.chains.local import bitcoin_fund, bitcoin_mine, ethereum_mine, faucet_node
+from wallets.chains.local import bitcoin_fund, bitcoin_mine, bitcoin_resubmit, ethereum_mine, faucet_node
 from wallets.models import Asset, Chain
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ LINGER_S = 1.5
 IDLE_S = 300.0
 """Time between blocks when nothing waits: chains must not grow for ever, nor look dead."""
 
+RESUBMIT_S = 5.0
 _RETRY_S = 2.0
 
 
@@ -134,6 +135,31 @@ class Miner:
         return self._is_busy
 
 
+class Chore(Protocol):
+    """Something that the miner looks at all the time and does now and then."""
+
+    def tick(self, now_s: float) -> bool:
+        """Do it if it is time, and return whether it was done."""
+
+
+class Resubmitter:
+    """Sends again what the faucet sent and its node forgot, so that a kill costs nobody a deposit."""
+
+    def __init__(self, faucet: BitcoinNode) -> None:
+        self._faucet = faucet
+        self._looked_s = float("-inf")
+
+    def tick(self, now_s: float) -> bool:
+        """Look if it is time, and return whether anything was sent again."""
+        if now_s - self._looked_s < RESUBMIT_S:
+            return False
+        self._looked_s = now_s
+        lost = bitcoin_resubmit(self._faucet)
+        for txid in lost:
+            log.info("sent again, because the node had forgotten it: %s", txid)
+        return bool(lost)
+
+
 class Command(BaseCommand):
     """Prepare the local chains and mine them until told to stop."""
 
@@ -153,7 +179,8 @@ class Command(BaseCommand):
         faucet = self._prepare()
         if options["prepare"] or faucet is None:
             return
-        miners = [
+        chores: list[Chore] = [
+            Resubmitter(faucet),
             Miner(
                 BitcoinChain(faucet),
                 interval_s=options["bitcoin_interval"],
@@ -167,9 +194,9 @@ class Command(BaseCommand):
         ]
         self.stdout.write("mining")
         while not self._stopping.wait(TICK_S):
-            for miner in miners:
+            for chore in chores:
                 try:
-                    miner.tick(time.monotonic())
+                    chore.tick(time.monotonic())
                 except (ChainUnavailable, ChainRefused) as error:
                     log.warning("no block was mined: %s", error)
                     self._stopping.wait(_RETRY_S)
