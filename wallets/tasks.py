@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+from celery import Task
+
 from celery_app import app
 from mex.money import units_to_chain
 from wallets.chains import keys, local
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.health import node_watch, say_once, say_over
+from wallets.chains.jsonrpc import ChainUnavailable
 from wallets.deposits.bitcoin import bitcoin_scan
 from wallets.deposits.ethereum import ethereum_scan
 from wallets.deposits.pool import bitcoin_pool_fill, ethereum_pool_fill
@@ -23,6 +26,8 @@ from wallets.payouts.progress import withdrawals_advance
 from wallets.reserve import bitcoin_reserve, ethereum_reserve
 
 log = logging.getLogger(__name__)
+_FAUCET_WAIT_S = 2
+_FAUCET_TRIES = 60
 courier = Courier()
 pacer = Pacer()
 
@@ -108,11 +113,19 @@ def sweep() -> None:
 
 
 # Not acknowledged late: a worker that dies after paying must not pay again.
-@app.task(acks_late=False)
-def faucet_pay(address: str, asset_code: str, units: int) -> None:
-    """Pay test coins to an address; on local chains only."""
+@app.task(acks_late=False, bind=True, max_retries=_FAUCET_TRIES)
+def faucet_pay(self: Task, address: str, asset_code: str, units: int) -> None:
+    """Pay test coins to an address; on local chains only. Waits for a node that is away, up to two minutes."""
     asset = Asset.objects.get(code=asset_code)
     value = units_to_chain(units, asset.chain_decimals)
+    try:
+        # Ask first: whoever pressed the button was told that coins are on their way, and nothing is paid yet.
+        if asset.chain == Chain.BITCOIN:
+            local.faucet_node()
+        else:
+            ethereum_node().height()
+    except ChainUnavailable as error:
+        raise self.retry(exc=error, countdown=_FAUCET_WAIT_S) from None
     with node_watch(asset.chain):
         if asset.chain == Chain.BITCOIN:
             txid = local.bitcoin_pay(local.faucet_node(), address, value)

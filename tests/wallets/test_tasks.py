@@ -21,7 +21,8 @@ from tests.wallets.nodes import Anvil, Bitcoind, free_port
 from trading.gateway import pipes
 from trading.gateway.notices import Notice
 from wallets import services, tasks
-from wallets.chains import health
+from wallets.chains import health, local
+from wallets.chains.jsonrpc import ChainUnavailable
 from wallets.models import Asset, ChainCursor, Deposit, DepositAddress, Withdrawal
 from wallets.pace import Courier
 
@@ -194,6 +195,22 @@ def test_the_faucet_pays_and_mines_until_the_deposit_is_credited(worker: Books, 
 def test_the_faucet_says_what_is_wrong(btc: Asset, alice: User, email: str, code: str, amount: str, said: str) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("faucet", email, code, amount)
+
+
+@pytest.mark.parametrize("code", ["BTC", "ETH"])
+def test_the_faucet_waits_for_a_node_that_is_away(
+    btc: Asset, eth: Asset, settings: Settings, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """Nothing is paid, and the task is to be tried again; a task that is called by hand says so with the cause."""
+    settings.BITCOIN_RPC_URL = settings.ETHEREUM_RPC_URL = "http://mex:mex@127.0.0.1:9"
+    tasks.ethereum_node.cache_clear()
+    monkeypatch.setattr(local, "bitcoin_pay", None)
+    monkeypatch.setattr(local, "ethereum_pay", None)
+
+    with pytest.raises(ChainUnavailable):
+        tasks.faucet_pay("nowhere", code, 100_000_000)
+
+    tasks.ethereum_node.cache_clear()
 
 
 def test_there_is_no_faucet_on_other_peoples_chains(btc: Asset, alice: User, settings: Settings) -> None:
