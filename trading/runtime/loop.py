@@ -22,6 +22,8 @@ from trading.runtime.publisher import Publisher
 
 log = logging.getLogger(__name__)
 _encoder = msgspec.msgpack.Encoder()
+_PIPE_DOWN = (redis.ConnectionError, redis.TimeoutError)
+_PIPE_WAIT_S = 0.2
 
 
 class Engine:
@@ -50,17 +52,17 @@ class Engine:
         while not is_stopping():
             try:
                 intake = self._inbox.take(LEASE_RENEW_MS)
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except _PIPE_DOWN as error:
                 # The pipe is down, the database is not: keep the lease and wait for the pipe.
                 log.warning("no command stream: %s", error)
-                time.sleep(0.2)
+                time.sleep(_PIPE_WAIT_S)
                 intake = None
             if intake is not None:
-                self.process(intake)
+                self.process(intake, is_stopping)
             self._renew_lease(is_idle=intake is None)
 
-    def process(self, intake: Intake) -> None:
-        """Apply one batch, commit it, publish it."""
+    def process(self, intake: Intake, is_stopping: Callable[[], bool]) -> None:
+        """Apply one batch, commit it, publish it; while the pipe is down, wait with what is committed."""
         time_ms = max(now_ms(), self.core.time_ms)
         store.learn(self.core, [request.command for parcel in intake.parcels for request in parcel.requests])
         changes = store.Changes()
@@ -70,14 +72,33 @@ class Engine:
         mark = store.Mark(position=intake.position, batch=self._batch, time_ms=time_ms, packed=packed)
         store.commit(shard=self.shard, epoch=self.epoch, core=self.core, changes=changes, mark=mark)
         # Only now may anyone be told: what is acknowledged must survive a power cut.
-        self._publisher.publish(packed)
+        self._publish(packed, is_stopping)
         self.core.forget()
-        self._inbox.trim(intake.position)
+        try:
+            self._inbox.trim(intake.position)
+        except _PIPE_DOWN as error:
+            log.warning("the command stream is trimmed with the next batch: %s", error)
         self._renewed_at = time.monotonic()
 
     def close(self) -> None:
         """Give the lease back."""
         lease.release(self.shard, self.epoch)
+
+    def _publish(self, packed: bytes, is_stopping: Callable[[], bool]) -> None:
+        """Publish a committed batch, however often it takes: readers drop a number that they have seen.
+
+        Told to stop before, it leaves the batch to the next engine, which publishes the stored one.
+        """
+        while True:
+            try:
+                self._publisher.publish(packed)
+                return
+            except _PIPE_DOWN as error:
+                log.warning("a committed batch waits for the event stream: %s", error)
+            if is_stopping():
+                return
+            time.sleep(_PIPE_WAIT_S)
+            self._renew_lease(is_idle=True)
 
     def _apply(self, parcels: Sequence[Parcel], time_ms: int, changes: store.Changes) -> list[Outcome]:
         apply = self.core.apply

@@ -18,7 +18,7 @@ class Publisher:
         self._bytes = 0
 
     def publish(self, packed: bytes) -> None:
-        """Publish a committed batch. An error here ends the engine; the next one publishes it again."""
+        """Publish a committed batch. Raises redis.RedisError when it may not be there: publish it again then."""
         self._pipe.xadd(self._key, {pipes.FIELD: packed}, maxlen=self._entries_with(packed), approximate=True)
 
     def _entries_with(self, packed: bytes) -> int:
