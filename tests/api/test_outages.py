@@ -81,7 +81,7 @@ def test_a_killed_engine_comes_back_and_does_what_was_asked_meanwhile(outage: Ex
     with outage.ws_api(trader) as ws, outage.market("/ws/ethbtc@depth@100ms") as market:
         ws.request("userDataStream.subscribe.signature")
         before = ws.place("BUY", "1", "0.05")
-        market.receive()
+        event = _depth_with(market, "1.00000000")
         outage.kill_engine()
 
         unknown = ws.request("order.place", **ORDER, newClientOrderId="meanwhile")
@@ -94,10 +94,22 @@ def test_a_killed_engine_comes_back_and_does_what_was_asked_meanwhile(outage: Ex
         assert [report["x"] for report in reports] == ["NEW", "NEW"]
         assert reports[1]["c"] == "meanwhile"
         assert reports[1]["I"] == reports[0]["I"] + 1
-        event = market.receive()
-        assert event["b"] == [["0.05000000", "2.00000000"]]
+        assert _depth_with(market, "2.00000000", after=event["u"])["b"] == [["0.05000000", "2.00000000"]]
         after = ws.place("BUY", "1", "0.049")
         assert after["orderId"] == before["orderId"] + 2
+
+
+def _depth_with(market: Frames, quantity: str, after: int | None = None) -> Json:
+    """Return the first event that sets the level at 0.05 to a quantity; none before it may be missing.
+
+    What happened just before a subscription may come with its first event.
+    """
+    while True:
+        event = market.receive()
+        assert after is None or event["U"] == after + 1
+        after = event["u"]
+        if ["0.05000000", quantity] in event["b"]:
+            return event
 
 
 def test_an_answer_that_was_committed_and_not_published_comes_after_the_restart(outage: Exchange) -> None:

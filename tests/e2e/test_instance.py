@@ -19,6 +19,7 @@ from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.chains.local import COINBASE_MATURITY, faucet_node
 
+UNKNOWN = -1007
 RESTART_TIMEOUT_S = 60.0
 NOT_ON_CHAINS = ("engine", "web", "market-maker")
 CHILDREN = (*NOT_ON_CHAINS, "valkey", "worker-chains", "worker-signer", "beat", "miner", "bitcoind", "anvil")
@@ -144,6 +145,10 @@ class Trader:
                     self.told[name] = "CANCELED"
         except ApiUnavailable:
             return
+        except ApiRefused as refused:
+            # The engine may go a moment before the web process: then nobody knows, and nothing was promised.
+            if refused.code != UNKNOWN:
+                raise
 
 
 def kill_child(instance: RunningServer, child: str) -> None:

@@ -54,7 +54,7 @@ def test_an_engine_outlives_its_pipe(valkey: Process, call: str, script: list[st
     engine = Engine(settings.MEX_SHARD, Breaking(pipe, call, script))  # type: ignore[arg-type]
     batch = EngineState.objects.get(shard=settings.MEX_SHARD).batch
 
-    engine.process(Intake("1-0", [Parcel("web", [Request(1, ReleaseHold("none"))])]), lambda: False)
+    engine.process(Intake("1-0", [Parcel("web", [Request(1, ReleaseHold("none"))])]))
 
     entries = pipe.xrange(pipes.events_key(settings.MEX_SHARD))
     assert len(entries) == published

@@ -61,7 +61,7 @@ class Engine:
                 self.process(intake, is_stopping)
             self._renew_lease(is_idle=intake is None)
 
-    def process(self, intake: Intake, is_stopping: Callable[[], bool]) -> None:
+    def process(self, intake: Intake, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Apply one batch, commit it, publish it; while the pipe is down, wait with what is committed."""
         time_ms = max(now_ms(), self.core.time_ms)
         store.learn(self.core, [request.command for parcel in intake.parcels for request in parcel.requests])
