@@ -35,8 +35,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     trade: bool = False
     withdraw: bool = False
     weight: int = 1
-    order: bool = False
-    """Whether it counts against the order budget."""
+    orders: int = 0
+    """How many orders it counts as against the order budget."""
 
 
 def route(url: str, **methods: Endpoint) -> URLPattern:
@@ -66,8 +66,8 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
                 authentication.check_may_trade(caller)
             if endpoint.withdraw:
                 authentication.check_may_withdraw(caller)
-            if endpoint.order:
-                headers = {**headers, **throttle.order(caller.account)}
+            if endpoint.orders:
+                headers = {**headers, **throttle.order(caller.account, endpoint.orders)}
         result = await endpoint.operation(caller, params)
     except MexError as error:
         return json_error(error, headers)
@@ -76,8 +76,12 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
 
 def json_error(error: MexError, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return the one JSON shape of an error."""
-    body = msgspec.json.encode({"code": error.code, "msg": error.message})
-    response = HttpResponse(body, content_type="application/json", status=error.status, headers=dict(headers or {}))
+    body: dict[str, object] = {"code": error.code, "msg": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    response = HttpResponse(
+        msgspec.json.encode(body), content_type="application/json", status=error.status, headers=dict(headers or {})
+    )
     if error.retry_after_s is not None:
         response["Retry-After"] = str(error.retry_after_s)
     return response

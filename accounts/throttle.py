@@ -57,10 +57,10 @@ class Throttle:
         if max(self._attempts.add(name.lower(), 1) for name in names) > settings.LOGINS_PER_MINUTE:
             raise TooManyAttempts(retry_after_s=self._attempts.rest_s())
 
-    def order(self, account: int) -> Mapping[str, str]:
-        """Count an order and return the headers that say how many there were. Raises TooManyOrders."""
-        in_10s = self._orders_10s.add(account, 1)
-        in_day = self._orders_day.add(account, 1)
+    def order(self, account: int, count: int = 1) -> Mapping[str, str]:
+        """Count orders and return the headers that say how many there were. Raises TooManyOrders."""
+        in_10s = self._orders_10s.add(account, count)
+        in_day = self._orders_day.add(account, count)
         if in_day > settings.ORDERS_PER_DAY:
             raise TooManyOrders(settings.ORDERS_PER_DAY, "1 DAY", retry_after_s=self._orders_day.rest_s())
         if in_10s > settings.ORDERS_PER_10S:

@@ -25,7 +25,7 @@ def read_snapshot() -> Iterator[None]:
     Not `transaction.atomic()` alone: on SQLite ours begin IMMEDIATE and would queue behind the engine, and on
     PostgreSQL each statement would see a state of its own. Inside a transaction it joins that one.
     """
-    if connection.in_atomic_block:
+    if connection.in_atomic_block or _is_in_snapshot():
         yield
     elif connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
@@ -39,3 +39,9 @@ def read_snapshot() -> Iterator[None]:
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
+
+
+def _is_in_snapshot() -> bool:
+    """Return whether a snapshot was begun on SQLite, of which Django does not know."""
+    raw = connection.connection
+    return connection.vendor == "sqlite" and raw is not None and bool(raw.in_transaction)

@@ -3,14 +3,18 @@
 Codes and texts are those of the Binance Spot API, because existing clients match them (docs/errors.md).
 """
 
+from collections.abc import Mapping
+
 
 class MexError(Exception):
     """A refusal that a client is told: a stable code, a text, and the HTTP status that goes with it.
 
-    `retry_after_s` says when the same request may work, where that is known.
+    `retry_after_s` says when the same request may work, where that is known. `data` is told with the error, if it is
+    not None: what was done all the same.
     """
 
     retry_after_s: int | None = None
+    data: object = None
 
     def __init__(self, code: int, message: str, *, status: int = 400) -> None:
         super().__init__(message)
@@ -108,6 +112,22 @@ class OrderNotFound(MexError):
 
     def __init__(self) -> None:
         super().__init__(-2013, "Order does not exist.")
+
+
+class ReplacePartlyFailed(MexError):
+    """Raised when of a cancel and the order that was to replace it one was carried out and the other refused."""
+
+    def __init__(self, data: object) -> None:
+        super().__init__(-2021, "Order cancel-replace partially failed.", status=409)
+        self.data = data
+
+
+class ReplaceFailed(MexError):
+    """Raised when neither a cancel nor the order that was to replace it was carried out."""
+
+    def __init__(self, data: object) -> None:
+        super().__init__(-2022, "Order cancel-replace failed.")
+        self.data = data
 
 
 class AnswerUnknown(MexError):
@@ -234,3 +254,67 @@ class TimeRangeTooWide(MexError):
 
     def __init__(self) -> None:
         super().__init__(-4047, "Time interval must be within 0-90 days")
+
+
+# --- operators: what only they are told, with codes that no public API has -----------------------
+
+
+class EngineSilent(MexError):
+    """Raised when a command got no answer; the text says whether it may take effect all the same."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(-1007, message, status=504)
+
+
+class MarketUnknown(MexError):
+    """Raised when an operator names a market that does not exist."""
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(-9001, f"There is no market {symbol}.")
+
+
+class MarketExists(MexError):
+    """Raised when a new market would have the symbol of another one; symbols are never free again."""
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(-9002, f"There is a market {symbol} already.")
+
+
+class RulesUnsound(MexError):
+    """Raised when a market's rules, or an account's terms, cannot be kept; `problems` has a sentence for each."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(-9003, " ".join(f"{name}: {sentence}" for name, sentence in problems.items()))
+        self.problems = problems
+
+
+class StepsInUse(MexError):
+    """Raised when open orders would not be exact on new steps."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            -9004,
+            "Open orders are off these steps, and their value would round: halt the market, wait until they are "
+            "cancelled, or choose steps that fit them.",
+        )
+
+
+class NothingToChange(MexError):
+    """Raised when everything is already as an operator wants it; nothing was sent."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(-9005, f"{subject} is like that already: nothing was changed.")
+
+
+class AccountUnknown(MexError):
+    """Raised when an operator names an account that does not exist."""
+
+    def __init__(self, account: int) -> None:
+        super().__init__(-9006, f"There is no account {account}.")
+
+
+class NoteIllegal(MexError):
+    """Raised when a note for the audit trail is too long or holds characters that are no text."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(-9007, f"A note is a text of at most {limit} characters, without control characters.")

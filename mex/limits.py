@@ -8,7 +8,8 @@ HTTP_BODY_BYTES_MAX = 64 * 1024
 """An order is under 1 kB, the largest form of the pages and the admin a few."""
 
 IN_FLIGHT_PER_CONNECTION_MAX = 1_000
-"""Commands of one connection that wait for the engine; above it new ones are refused, retryable."""
+"""Requests of one connection that wait for an answer; above it new ones are refused, retryable. Cancels and amends have
+as much room again, so that a client that is behind can still get out."""
 
 SEND_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 """What one slow websocket reader may leave unread before it is closed with a reason."""
@@ -32,6 +33,11 @@ DEPTH_LEVELS_MAX = 5_000
 # --- the pipes -----------------------------------------------------------------------------------
 COMMAND_STREAM_ENTRIES_MAX = 20_000
 """Length of the command stream at which the gateway refuses new orders (cancels still pass)."""
+
+COMMANDS_UNANSWERED_MAX = 20_000
+"""Commands of one web process that the engine has not answered, at which new orders are refused: about what an engine
+does in a second. Cancels and amends have as much room again; above that nothing more is taken, so that what waits in
+a process, and what it puts on the stream, is bounded whatever the engine does."""
 
 EVENT_STREAM_ENTRIES_MAX = 10_000
 """Batches kept for readers that lag; one that fell further behind takes a snapshot."""
@@ -57,6 +63,9 @@ LEASE_LOAD_MS = 30_000
 
 LEASE_RENEW_MS = 1_000
 
+LEASE_LOCK_MS = 500
+"""How long a successor waits for what a leader holds whose lease is over, before it makes it let go."""
+
 # --- orders --------------------------------------------------------------------------------------
 CLIENT_ORDER_ID_CHARS_MAX = 36
 
@@ -70,7 +79,7 @@ ADDRESS_POOL_SIZE = 100
 SCAN_BLOCKS_MAX = 200
 """Blocks one scan looks at before it stores its cursor; the next tick goes on from there."""
 
-FAUCET_UNITS_MAX = {"BTC": 10 * 10**8, "ETH": 100 * 10**8}
+FAUCET_UNITS_MAX = {"BTC": 10 * 10**8, "ETH": 100 * 10**8, "USDT": 100_000 * 10**8}
 """What the faucet of local chains gives at once, in units."""
 
 assert LEASE_RENEW_MS * 2 < LEASE_MS

@@ -3,22 +3,28 @@
 Each is `async def operation(caller, params)`; `caller` is None for public ones. Orders are in trading/orders_api.py.
 """
 
+from collections.abc import Sequence
+
 from accounts.authentication import Caller
 from mex.clock import now_ms
 from mex.database import in_database
-from mex.errors import MexError, ParameterInvalid
-from mex.limits import DEPTH_LEVELS_DEFAULT, DEPTH_LEVELS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from mex.errors import MexError
+from mex.limits import DEPTH_LEVELS_DEFAULT, DEPTH_LEVELS_MAX
 from mex.params import Params
-from trading import selectors
-from trading.engine.enums import Side
+from trading import order_params, selectors
+from trading.engine.book import Book
+from trading.engine.enums import MarketStatus, Reject, Side
+from trading.engine.filters import form_refusal, makes_no_sense
+from trading.engine.funds import Purse
 from trading.engine.markets import MarketSpec
-from trading.gateway import budgets, shapes
+from trading.gateway import budgets, order_shapes, shapes
 from trading.gateway.hub import get_hub
-from trading.orders_api import order_reference
+from trading.models import Order
+from trading.paging import limit_of, range_of
+from trading.refusals import refusal
 from trading.selectors import Range
+from wallets.ledger.chart import Owner
 from wallets.models import Balance
-
-_DAY_MS = 86_400_000
 
 
 async def ping(caller: Caller | None, params: Params) -> object:
@@ -34,7 +40,7 @@ async def time(caller: Caller | None, params: Params) -> object:
 async def exchange_info(caller: Caller | None, params: Params) -> object:
     """Tell limits, and the rules of all markets or of those asked for."""
     hub = await get_hub()
-    markets = list(hub.catalog.by_symbol.values())
+    markets = hub.catalog.listed()
     if sum(params.has(name) for name in ("symbol", "symbols", "permissions")) > 1:
         raise MexError(-1128, "Combination of optional parameters invalid.")
     if params.has("permissions"):
@@ -42,9 +48,9 @@ async def exchange_info(caller: Caller | None, params: Params) -> object:
         wanted = params.json_list("permissions") if asked.startswith("[") else [asked]
         markets = markets if "SPOT" in wanted else []
     elif params.has("symbol"):
-        markets = [hub.catalog.market(params.text("symbol"))]
+        markets = [hub.catalog.listed_market(params.text("symbol"))]
     elif params.has("symbols"):
-        markets = [hub.catalog.market(symbol) for symbol in dict.fromkeys(params.json_list("symbols"))]
+        markets = [hub.catalog.listed_market(symbol) for symbol in dict.fromkeys(params.json_list("symbols"))]
     return {
         "timezone": "UTC",
         "serverTime": now_ms(),
@@ -84,13 +90,13 @@ async def book_ticker(caller: Caller | None, params: Params) -> object:
 
     if params.has("symbol"):
         return row(hub.catalog.market(params.text("symbol")))
-    return [row(market) for market in hub.catalog.by_symbol.values()]
+    return [row(market) for market in hub.catalog.listed()]
 
 
 async def trades(caller: Caller | None, params: Params) -> object:
     """Tell a market's newest trades, oldest of them first."""
     market = await _market(params)
-    wanted = Range(limit=_limit(params))
+    wanted = Range(limit=limit_of(params))
     rows = await in_database(selectors.trades_in, market=market.id, wanted=wanted)
     return [shapes.public_trade_row(trade) for trade in rows]
 
@@ -104,29 +110,50 @@ async def account(caller: Caller | None, params: Params) -> object:
     rows = [found.get(asset) or Balance(asset_id=asset, balance=0, held=0) for asset in hub.catalog.asset_codes]
     if omit_zero:
         rows = [row for row in rows if row.balance]
-    market = next(iter(hub.catalog.by_id.values()), None)
-    return shapes.account(
-        caller.account,
-        rows,
-        hub.catalog.asset_codes,
-        maker=market.maker_fee_ppm if market else 0,
-        taker=market.taker_fee_ppm if market else 0,
-    )
+    market = next(iter(hub.catalog.listed()), None)
+    maker, taker = await in_database(selectors.fee_rates_of, account=caller.account, market=market)
+    return shapes.account(caller.account, rows, hub.catalog.asset_codes, maker=maker, taker=taker)
+
+
+async def commission(caller: Caller | None, params: Params) -> object:
+    """Tell the caller's fee rates in a market."""
+    assert caller is not None
+    market = await _market(params)
+    maker, taker = await in_database(selectors.fee_rates_of, account=caller.account, market=market)
+    return shapes.commission(market.symbol, maker=maker, taker=taker)
+
+
+async def order_test(caller: Caller | None, params: Params) -> object:
+    """Check an order as far as that goes without the market and the caller's funds; nothing is placed."""
+    assert caller is not None
+    market = await _market(params)
+    command = order_params.read_order(caller.account, params, market)
+    order_params.answer_type(params, "ACK")
+    if market.status is not MarketStatus.TRADING:
+        raise refusal(Reject.MARKET_CLOSED)
+    empty = Book(market, Purse(Owner.FEES, market.base), Purse(Owner.FEES, market.quote))
+    reject = Reject.INVALID if makes_no_sense(command) else form_refusal(command, empty)
+    if reject is not None:
+        raise refusal(reject)
+    if not params.flag("computeCommissionRates", default=False):
+        return {}
+    maker, taker = await in_database(selectors.fee_rates_of, account=caller.account, market=market)
+    return shapes.commission_of_order(maker=maker, taker=taker)
 
 
 async def order(caller: Caller | None, params: Params) -> object:
     """Tell one order of the caller."""
     assert caller is not None
     market = await _market(params)
-    order_id, client_order_id = order_reference(params)
+    order_id, client_order_id = order_params.reference(params)
     row = await in_database(
         selectors.order_of,
         account=caller.account,
         market=market.id,
-        order_id=order_id,
-        client_order_id=client_order_id,
+        order_id=order_id or None,
+        client_order_id=client_order_id or None,
     )
-    return shapes.order_row(market.symbol, row)
+    return (await _order_rows([row]))[0]
 
 
 async def open_orders(caller: Caller | None, params: Params) -> object:
@@ -135,16 +162,16 @@ async def open_orders(caller: Caller | None, params: Params) -> object:
     hub = await get_hub()
     market = hub.catalog.market(params.text("symbol")).id if params.has("symbol") else None
     rows = await in_database(selectors.open_orders_of, account=caller.account, market=market)
-    return [shapes.order_row(hub.catalog.by_id[row.market_id].symbol, row) for row in rows]
+    return await _order_rows(rows)
 
 
 async def all_orders(caller: Caller | None, params: Params) -> object:
     """Tell the caller's orders in a market, open and closed."""
     assert caller is not None
     market = await _market(params)
-    wanted = _range(params, from_name="orderId")
+    wanted = range_of(params, from_name="orderId")
     rows = await in_database(selectors.orders_of, account=caller.account, market=market.id, wanted=wanted)
-    return [shapes.order_row(market.symbol, row) for row in rows]
+    return await _order_rows(rows)
 
 
 async def my_trades(caller: Caller | None, params: Params) -> object:
@@ -153,17 +180,37 @@ async def my_trades(caller: Caller | None, params: Params) -> object:
     hub = await get_hub()
     market = await _market(params)
     order_id = params.integer("orderId") if params.has("orderId") else None
-    wanted = _range(params, from_name="fromId")
+    wanted = range_of(params, from_name="fromId")
     rows = await in_database(
         selectors.trades_of, account=caller.account, market=market.id, order_id=order_id, wanted=wanted
     )
     codes = hub.catalog.asset_codes
+    orders = {order for trade in rows for order in (trade.buyer_order, trade.seller_order)}
+    lists = await in_database(selectors.list_ids_of, orders)
     return [
         row
         for trade in rows
-        for row in shapes.own_trade_rows(market, trade, caller.account, codes)
+        for row in shapes.own_trade_rows(market, trade, caller.account, codes, lists)
         if order_id is None or row["orderId"] == order_id
     ]
+
+
+async def my_prevented_matches(caller: Caller | None, params: Params) -> object:
+    """Tell what self-trade prevention kept from trading: one match, or all of an order."""
+    assert caller is not None
+    market = await _market(params)
+    if params.has("preventedMatchId") == params.has("orderId"):
+        raise MexError(-1128, "Combination of optional parameters invalid.")
+    start = params.integer("fromPreventedMatchId") if params.has("fromPreventedMatchId") else None
+    rows = await in_database(
+        selectors.prevented_matches_of,
+        account=caller.account,
+        market=market.id,
+        number=params.integer("preventedMatchId") if params.has("preventedMatchId") else None,
+        order_id=params.integer("orderId") if params.has("orderId") else None,
+        wanted=Range(limit=limit_of(params), from_id=start),
+    )
+    return [shapes.prevented_match_row(market.symbol, row) for row in rows]
 
 
 async def _market(params: Params) -> MarketSpec:
@@ -171,17 +218,13 @@ async def _market(params: Params) -> MarketSpec:
     return hub.catalog.market(params.text("symbol"))
 
 
-def _limit(params: Params) -> int:
-    return min(params.integer("limit", PAGE_ROWS_DEFAULT, low=1), PAGE_ROWS_MAX)
-
-
-def _range(params: Params, *, from_name: str) -> Range:
-    start = params.integer("startTime") if params.has("startTime") else None
-    end = params.integer("endTime") if params.has("endTime") else None
-    if start is not None and end is not None:
-        if start > end:
-            raise ParameterInvalid("startTime")
-        if end - start > _DAY_MS:
-            raise MexError(-1127, "More than 24 hours between startTime and endTime.")
-    from_id = params.integer(from_name) if params.has(from_name) else None
-    return Range(limit=_limit(params), from_id=from_id, start_ms=start, end_ms=end)
+async def _order_rows(orders: Sequence[Order]) -> list[shapes.Json]:
+    hub = await get_hub()
+    matches: dict[int, int] = {}
+    if any(order.prevented for order in orders):
+        matches = await in_database(selectors.last_prevented_matches, orders)
+    symbols = hub.catalog.by_id
+    return [
+        order_shapes.order_row(symbols[order.market_id].symbol, order, prevented_match=matches.get(order.pk, 0))
+        for order in orders
+    ]

@@ -22,8 +22,8 @@ from mex.clock import now_ms
 from mex.errors import AnswerUnknown, EngineBusy, KeyMalformed, MexError
 from mex.limits import FRAME_BYTES_MAX, IN_FLIGHT_PER_CONNECTION_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX
 from mex.params import Params
-from trading.engine.events import Event
 from trading.gateway import budgets
+from trading.gateway.client import Done, lessens_risk
 from trading.gateway.hub import Hub, get_hub
 from trading.orders_api import Submission
 from trading.sockets import GOING_AWAY, NOT_FOUND, TOO_BIG, Socket
@@ -128,8 +128,8 @@ class OrderConsumer(Socket):
         answer = _Answer(self, frame.id, params, weight)
         if method.kind is Kind.SUBMIT:
             assert caller is not None
-            if method.order:
-                answer.orders = throttle.order(caller.account)
+            if method.orders:
+                answer.orders = throttle.order(caller.account, method.orders)
             self._submit(method.prepare(caller, params, self.hub.catalog), answer)
         elif method.kind is Kind.READ:
             self._read(method, caller, params, answer)
@@ -150,25 +150,25 @@ class OrderConsumer(Socket):
     # --- requests ----------------------------------------------------------------------------------
 
     def _submit(self, submission: Submission, answer: "_Answer") -> None:
-        self._count_in()
+        self._count_in(is_urgent=lessens_risk(submission.command))
 
-        def on_outcome(events: Sequence[Event] | None) -> None:
+        def on_done(done: Done | None) -> None:
             self._in_flight -= 1
             try:
-                if events is None:
+                if done is None:
                     raise AnswerUnknown()
-                answer.succeed(submission.render(events))
+                answer.succeed(submission.render(done))
             except MexError as error:
                 answer.fail(error)
 
         try:
-            self.hub.client.submit(submission.command, on_outcome)
+            self.hub.client.submit(submission.command, on_done)
         except MexError:
             self._in_flight -= 1
             raise
 
     def _read(self, method: Method, caller: Caller | None, params: Params, answer: "_Answer") -> None:
-        self._count_in()
+        self._count_in(is_urgent=False)
 
         async def read() -> None:
             try:
@@ -188,8 +188,9 @@ class OrderConsumer(Socket):
             log.error("a read failed", exc_info=task.exception())
             answer.fail(MexError(-1000, "An unknown error occurred while processing the request.", status=500))
 
-    def _count_in(self) -> None:
-        if self._in_flight >= IN_FLIGHT_PER_CONNECTION_MAX:
+    def _count_in(self, *, is_urgent: bool) -> None:
+        room = 2 * IN_FLIGHT_PER_CONNECTION_MAX if is_urgent else IN_FLIGHT_PER_CONNECTION_MAX
+        if self._in_flight >= room:
             raise EngineBusy()
         self._in_flight += 1
 
@@ -273,7 +274,10 @@ class _Answer:
 
     def fail(self, error: MexError) -> None:
         """Answer with an error; the connection stays."""
-        self._put({"id": self._id, "status": error.status, "error": {"code": error.code, "msg": error.message}})
+        told: dict[str, object] = {"code": error.code, "msg": error.message}
+        if error.data is not None:
+            told["data"] = error.data
+        self._put({"id": self._id, "status": error.status, "error": told})
 
     def _put(self, answer: dict[str, object]) -> None:
         if self._limits:

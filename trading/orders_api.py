@@ -1,73 +1,46 @@
 """Orders in the API: from parameters to a command, and from the engine's events to the answer.
 
-Source: docs/api.md, "Trading rules". Shapes and codes are the Binance Spot API's.
+Each is `operation(caller, params, catalog)`, shared by REST and the websocket API. Shapes and codes are the Binance
+Spot API's. Source: docs/api.md, "Trading rules".
 """
 
-import re
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TypeVar
 
 from accounts.authentication import Caller
-from mex.errors import (
-    MexError,
-    ParameterIllegal,
-    ParameterInvalid,
-    ParameterNotRequired,
-)
-from mex.limits import CLIENT_ORDER_ID_CHARS_MAX
+from mex.errors import MexError, ParameterInvalid, ReplaceFailed, ReplacePartlyFailed
 from mex.params import Params
-from trading.engine.commands import CancelOrder, Command, PlaceOrder
-from trading.engine.enums import Execution, OrderType, Reject, Side, TimeInForce
-from trading.engine.events import Event, Executed, Rejected
+from trading import order_params
+from trading.engine.commands import AmendOrder, CancelAll, CancelOrder, Command, PlaceOrder, ReplaceOrder
+from trading.engine.enums import Execution, OrderType, ReplaceMode
+from trading.engine.events import CancelRejected, Event, ListChanged, Prevented, Rejected
 from trading.engine.markets import MarketSpec
-from trading.gateway import shapes
+from trading.gateway import order_shapes
 from trading.gateway.catalog import Catalog
-
-_CLIENT_ID = re.compile(rf"[a-zA-Z0-9\-_]{{1,{CLIENT_ORDER_ID_CHARS_MAX}}}")
-_CLIENT_ID_RANGE = rf"^[a-zA-Z0-9-_]{{1,{CLIENT_ORDER_ID_CHARS_MAX}}}$"
-
-_REFUSALS: dict[Reject, tuple[int, str]] = {
-    Reject.DUPLICATE_ORDER: (-2010, "Duplicate order sent."),
-    Reject.MARKET_UNKNOWN: (-1121, "Invalid symbol."),
-    Reject.MARKET_CLOSED: (-2010, "Market is closed."),
-    Reject.PRICE_FILTER: (-1013, "Filter failure: PRICE_FILTER"),
-    Reject.LOT_SIZE: (-1013, "Filter failure: LOT_SIZE"),
-    Reject.NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
-    Reject.MAX_NUM_ORDERS: (-1013, "Filter failure: MAX_NUM_ORDERS"),
-    Reject.WOULD_TAKE: (-2010, "Order would immediately match and take."),
-    Reject.INSUFFICIENT_FUNDS: (-2010, "Account has insufficient balance for requested action."),
-    Reject.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
-    Reject.INVALID: (-1014, "Unsupported order combination."),
-}
-
-
-Choice = TypeVar("Choice", bound=IntEnum)
+from trading.gateway.client import Done
+from trading.gateway.reports import names_in_list
+from trading.gateway.shapes import Json
+from trading.gateway.steps import Step, steps_of_account
+from trading.refusals import amend_refusal, refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A command to send, and how its events become the answer. `render` raises MexError for a refusal."""
+    """A command to send, and how what became of it is told. `render` raises MexError for a refusal."""
 
     command: Command
-    render: Callable[[Sequence[Event]], object]
+    render: Callable[[Done], object]
 
 
 def place(caller: Caller, params: Params, catalog: Catalog) -> Submission:
     """Return the submission of a new order. Raises MexError for parameters that do not make an order."""
     market = catalog.market(params.text("symbol"))
-    command = _order(caller, params, market)
-    answer_type = _answer_type(params, command.type)
+    command = order_params.read_order(caller.account, params, market)
+    answer_type = _answer_type(params, command)
 
-    def render(events: Sequence[Event]) -> object:
-        order = _order_after(events)
-        if answer_type == "ACK":
-            return shapes.order_ack(market.symbol, order)
-        if answer_type == "RESULT":
-            return shapes.order_result(market.symbol, order)
-        return shapes.order_full(market.symbol, order, events, catalog.asset_codes)
+    def render(done: Done) -> object:
+        raise_refusal(done.events)
+        return _placed(market, command, done, answer_type, catalog)
 
     return Submission(command, render)
 
@@ -75,138 +48,167 @@ def place(caller: Caller, params: Params, catalog: Catalog) -> Submission:
 def cancel(caller: Caller, params: Params, catalog: Catalog) -> Submission:
     """Return the submission of a cancel, by orderId, origClientOrderId, or both when both must match."""
     market = catalog.market(params.text("symbol"))
-    order_id, client_order_id = order_reference(params)
-    if params.has("cancelRestrictions"):
-        # Cancelling all the same would be what the client wanted to rule out.
-        raise ParameterInvalid("cancelRestrictions")
+    order_id, name = order_params.reference(params)
     command = CancelOrder(
         account=caller.account,
         market=market.id,
-        order_id=order_id or 0,
-        client_order_id=client_order_id or "",
-        cancel_id=_client_id(params),
+        order_id=order_id,
+        client_order_id=name,
+        cancel_id=order_params.client_id(params, "newClientOrderId"),
+        restriction=order_params.cancel_restriction(params),
     )
 
-    def render(events: Sequence[Event]) -> object:
-        return shapes.order_canceled(market.symbol, _order_after(events))
+    def render(done: Done) -> object:
+        raise_refusal(done.events)
+        return canceled(market.symbol, caller.account, done)[0]
 
     return Submission(command, render)
 
 
-def order_reference(params: Params) -> tuple[int | None, str | None]:
-    """Return (orderId, origClientOrderId); at least one must be there."""
-    if not params.has("orderId") and not params.has("origClientOrderId"):
-        raise MexError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    order_id = params.integer("orderId") if params.has("orderId") else None
-    client_order_id = params.text("origClientOrderId") if params.has("origClientOrderId") else None
-    if client_order_id is not None and _CLIENT_ID.fullmatch(client_order_id) is None:
-        raise ParameterIllegal("origClientOrderId", _CLIENT_ID_RANGE)
-    return order_id, client_order_id
+def cancel_all(caller: Caller, params: Params, catalog: Catalog) -> Submission:
+    """Return the submission of a cancel of all of one's open orders in a market."""
+    market = catalog.market(params.text("symbol"))
+    command = CancelAll(caller.account, market.id, order_params.client_id(params, "newClientOrderId"))
+
+    def render(done: Done) -> object:
+        raise_refusal(done.events)
+        return canceled(market.symbol, caller.account, done)
+
+    return Submission(command, render)
 
 
-def refusal(reject: Reject) -> MexError:
-    """Return what a client is told for an engine's refusal."""
-    code, message = _REFUSALS[reject]
-    return MexError(code, message)
+def replace(caller: Caller, params: Params, catalog: Catalog) -> Submission:
+    """Return the submission of a cancel with a new order in one step."""
+    market = catalog.market(params.text("symbol"))
+    mode = order_params.choice(params, "cancelReplaceMode", ReplaceMode, ParameterInvalid("cancelReplaceMode"))
+    order_id, name = order_params.reference(params, "cancelOrderId", "cancelOrigClientOrderId")
+    order = order_params.read_order(caller.account, params, market)
+    answer_type = _answer_type(params, order)
+    cancellation = CancelOrder(
+        account=caller.account,
+        market=market.id,
+        order_id=order_id,
+        client_order_id=name,
+        cancel_id=order_params.client_id(params, "cancelNewClientOrderId"),
+        restriction=order_params.cancel_restriction(params),
+    )
+
+    def render(done: Done) -> object:
+        return _replaced(market, order, done, answer_type, catalog)
+
+    return Submission(ReplaceOrder(cancellation, order, mode), render)
 
 
-def _order_after(events: Sequence[Event]) -> Executed:
-    """Return the state in which the command left its order: the first report's order, in its last report."""
+def amend(caller: Caller, params: Params, catalog: Catalog) -> Submission:
+    """Return the submission of an amend. The order keeps its client id, so another one is refused."""
+    market = catalog.market(params.text("symbol"))
+    order_id, name = order_params.reference(params)
+    if params.has("newClientOrderId"):
+        kept = order_params.client_id(params, "newClientOrderId")
+        if name not in ("", kept):
+            raise ParameterInvalid("newClientOrderId")
+        name = kept
+    command = AmendOrder(caller.account, market.id, order_id, name, order_params.units(params, "newQty"))
+
+    def render(done: Done) -> object:
+        first = done.events[0]
+        if isinstance(first, Rejected):
+            raise amend_refusal(first.reject)
+        step = steps_of_account(done.events, caller.account)[0]
+        return order_shapes.order_amended(market.symbol, step, done.time_ms, done.sequence)
+
+    return Submission(command, render)
+
+
+def raise_refusal(events: Sequence[Event]) -> None:
+    """Raise what a client is told if a command was refused."""
     first = events[0]
     if isinstance(first, Rejected):
         raise refusal(first.reject)
-    assert isinstance(first, Executed)
-    assert first.kind in (Execution.NEW, Execution.CANCELED)
-    last = first
-    for event in events:
-        if isinstance(event, Executed) and event.order == first.order:
-            last = event
-    return last
 
 
-def _order(caller: Caller, params: Params, market: MarketSpec) -> PlaceOrder:
-    side = _choice(params, "side", Side, MexError(-1117, "Invalid side."))
-    kind = _choice(params, "type", OrderType, MexError(-1116, "Invalid orderType."))
-    if params.has("stopPrice") or params.has("icebergQty") or params.has("trailingDelta"):
-        raise MexError(-1014, "Unsupported order combination.")
-    if params.text("selfTradePreventionMode", shapes.STP_MODE) != shapes.STP_MODE:
-        raise ParameterInvalid("selfTradePreventionMode")
-    if kind is OrderType.MARKET:
-        return _market_order(caller, params, market, side)
-    price, quantity = _units(params, "price"), _units(params, "quantity")
-    _forbid(params, "quoteOrderQty")
-    if kind is OrderType.LIMIT_MAKER:
-        _forbid(params, "timeInForce")
-        force = TimeInForce.GTC
-    else:
-        force = _choice(params, "timeInForce", TimeInForce, MexError(-1115, "Invalid timeInForce."))
-    return PlaceOrder(
-        account=caller.account,
-        market=market.id,
-        client_order_id=_client_id(params),
-        side=side,
-        type=kind,
-        time_in_force=force,
-        quantity=quantity,
-        price=price,
-    )
+def canceled(symbol: str, account: int, done: Done) -> list[Json]:
+    """Return what a command cancelled, in turn: single orders, and lists with both of their orders."""
+    answers: list[Json] = []
+    lists = {event.id: event for event in done.events if isinstance(event, ListChanged)}
+    reports: dict[int, list[Json]] = {}
+    for step in steps_of_account(done.events, account):
+        if step.execution is not Execution.CANCELED:
+            continue
+        answer = order_shapes.order_canceled(symbol, step, done.time_ms)
+        changed = lists.get(step.card.list)
+        if changed is None:
+            answers.append(answer)
+        elif changed.id in reports:
+            reports[changed.id].append(answer)
+        else:
+            reports[changed.id] = [answer]
+            names = names_in_list(changed, done.events)
+            group = order_shapes.order_list(symbol, changed, names, done.time_ms)
+            answers.append(group | {"orderReports": reports[changed.id]})
+    return answers
 
 
-def _market_order(caller: Caller, params: Params, market: MarketSpec, side: Side) -> PlaceOrder:
-    _forbid(params, "price")
-    _forbid(params, "timeInForce")
-    by_quote = params.has("quoteOrderQty")
-    if by_quote:
-        _forbid(params, "quantity")
-    amount = _units(params, "quoteOrderQty" if by_quote else "quantity")
-    return PlaceOrder(
-        account=caller.account,
-        market=market.id,
-        client_order_id=_client_id(params),
-        side=side,
-        type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC,
-        quantity=0 if by_quote else amount,
-        price=0,
-        quote_quantity=amount if by_quote else 0,
-    )
+def _answer_type(params: Params, order: PlaceOrder) -> str:
+    is_plain = order.type is OrderType.LIMIT or order.type is OrderType.MARKET
+    return order_params.answer_type(params, "FULL" if is_plain else "ACK")
 
 
-_FILTER_OF_ZERO = {"price": Reject.PRICE_FILTER, "quantity": Reject.LOT_SIZE, "quoteOrderQty": Reject.NOTIONAL}
+def _placed(market: MarketSpec, command: PlaceOrder, done: Done, answer_type: str, catalog: Catalog) -> Json:
+    """Return the answer to an accepted order, as the command left it."""
+    steps = _steps_of_order(command, done)
+    if answer_type == "FULL":
+        number = steps[0].card.id
+        matches = [event for event in done.events if isinstance(event, Prevented) and event.taker.id == number]
+        return order_shapes.order_full(market, steps, matches, done.time_ms, catalog.asset_codes)
+    if answer_type == "RESULT":
+        return order_shapes.order_result(market.symbol, steps[-1], done.time_ms)
+    return order_shapes.order_ack(market.symbol, steps[-1], done.time_ms)
 
 
-def _units(params: Params, name: str) -> int:
-    units = params.units(name)
-    if units == 0:
-        raise refusal(_FILTER_OF_ZERO[name])
-    return units
+def _steps_of_order(command: PlaceOrder, done: Done) -> list[Step]:
+    name = command.client_order_id
+    steps = steps_of_account(done.events, command.account)
+    return [step for step in steps if step.card.order.client_order_id == name]
 
 
-def _choice(params: Params, name: str, choices: type[Choice], error: MexError) -> Choice:
-    text = params.text(name)
-    try:
-        return choices[text]
-    except KeyError:
-        raise error from None
+def _replaced(market: MarketSpec, order: PlaceOrder, done: Done, answer_type: str, catalog: Catalog) -> Json:
+    """Return the answer to a cancel-replace of which both parts were carried out. Raises for any other."""
+    events = done.events
+    cancel_failure: MexError | None = None
+    if isinstance(events[0], CancelRejected):
+        cancel_failure = refusal(events[0].reject)
+    order_failure: MexError | None = None
+    if isinstance(events[-1], Rejected):
+        order_failure = refusal(events[-1].reject)
+    is_attempted = len(events) > 1 or cancel_failure is None
+    if isinstance(events[0], Rejected):
+        # Neither was tried: the command itself is refused.
+        raise refusal(events[0].reject)
+    answer: Json = {
+        "cancelResult": "SUCCESS" if cancel_failure is None else "FAILURE",
+        "newOrderResult": _result(order_failure, is_attempted),
+        "cancelResponse": (
+            canceled(market.symbol, order.account, done)[0] if cancel_failure is None else _told(cancel_failure)
+        ),
+        "newOrderResponse": None,
+    }
+    if order_failure is not None:
+        answer["newOrderResponse"] = _told(order_failure)
+    elif is_attempted:
+        answer["newOrderResponse"] = _placed(market, order, done, answer_type, catalog)
+    if cancel_failure is None and order_failure is None:
+        return answer
+    if cancel_failure is None or (is_attempted and order_failure is None):
+        raise ReplacePartlyFailed(answer)
+    raise ReplaceFailed(answer)
 
 
-def _forbid(params: Params, name: str) -> None:
-    if params.has(name):
-        raise ParameterNotRequired(name)
+def _result(failure: MexError | None, is_attempted: bool) -> str:
+    if not is_attempted:
+        return "NOT_ATTEMPTED"
+    return "SUCCESS" if failure is None else "FAILURE"
 
 
-def _client_id(params: Params) -> str:
-    text = params.text("newClientOrderId", "")
-    if text == "":
-        return secrets.token_urlsafe(16)
-    if _CLIENT_ID.fullmatch(text) is None:
-        raise ParameterIllegal("newClientOrderId", _CLIENT_ID_RANGE)
-    return text
-
-
-def _answer_type(params: Params, kind: OrderType) -> str:
-    default = "ACK" if kind is OrderType.LIMIT_MAKER else "FULL"
-    text = params.text("newOrderRespType", default)
-    if text not in ("ACK", "RESULT", "FULL"):
-        raise ParameterInvalid("newOrderRespType")
-    return text
+def _told(error: MexError) -> Json:
+    return {"code": error.code, "msg": error.message}

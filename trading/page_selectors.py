@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from django.http import Http404
 
 from mex.money import DECIMALS, UNITS
+from trading.engine.enums import MarketStatus
 from trading.models import Market, Order, Trade
 from trading.selectors import open_orders_of
 
@@ -68,8 +69,8 @@ def market_of(symbol: str) -> Market:
 
 
 def listings() -> list[Listing]:
-    """Return every market with its last trade."""
-    markets = Market.objects.select_related("base", "quote")
+    """Return every market that is not delisted with its last trade."""
+    markets = Market.objects.select_related("base", "quote").exclude(status=MarketStatus.DELISTED)
     return [Listing(market, last_trade(market)) for market in markets]
 
 
@@ -107,7 +108,8 @@ def orders_page(user_id: int, number: int) -> Page[Order]:
     rows: list[Order] = []
     # One query per market, because the index leads there by (account, market, id) and not by (account, id).
     for market in Market.objects.all():
-        orders = Order.objects.filter(account_id=user_id, market=market).select_related("market__base", "market__quote")
+        orders = Order.objects.filter(account_id=user_id, market=market)
+        orders = orders.select_related("market__base", "market__quote", "condition")
         rows += orders.order_by("-id")[:end]
     rows.sort(key=lambda order: -order.pk)
     return page_of(rows[start:end], number)

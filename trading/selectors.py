@@ -4,19 +4,21 @@ Rows are returned as models; trading/gateway/shapes.py turns them into the API's
 ascend; without an anchor the newest `limit` rows, with one the oldest `limit` rows from there on.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db.models import F, Model, Q, QuerySet, Sum
+from django.db.models import Case, F, Model, Q, QuerySet, Sum, When
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from mex.clock import now_ms
 from mex.database import read_snapshot
 from mex.errors import OrderNotFound
-from trading.engine.enums import MarketStatus, OrderStatus, Side
+from trading.engine.enums import ListStatus, MarketStatus, OrderState, OrderStatus, Side
 from trading.engine.markets import MarketSpec
-from trading.models import EngineState, Market, Order, Trade
+from trading.models import EngineState, Market, Order, OrderCondition, OrderList, PreventedMatch, Terms, Trade
 from wallets.models import Balance, ChainCursor
 
 
@@ -39,6 +41,15 @@ def market_spec(market: Market) -> MarketSpec:
         taker_fee_ppm=market.taker_fee_ppm,
         orders_max=market.orders_max,
         status=MarketStatus(market.status),
+        algo_orders_max=market.algo_orders_max,
+        iceberg_parts_max=market.iceberg_parts_max,
+        position_max=market.position_max,
+        bid_up_ppm=market.bid_up_ppm,
+        bid_down_ppm=market.bid_down_ppm,
+        ask_up_ppm=market.ask_up_ppm,
+        ask_down_ppm=market.ask_down_ppm,
+        trailing_min=market.trailing_min,
+        trailing_max=market.trailing_max,
     )
 
 
@@ -57,7 +68,7 @@ class Range:
 
 def order_of(*, account: int, market: int, order_id: int | None, client_order_id: str | None) -> Order:
     """Return an order of the account by engine id, client id, or both when both must match. Raises OrderNotFound."""
-    orders = Order.objects.filter(account_id=account, market_id=market)
+    orders = _orders(account).filter(market_id=market)
     if order_id is not None:
         orders = orders.filter(id=order_id)
     if client_order_id is not None:
@@ -69,8 +80,8 @@ def order_of(*, account: int, market: int, order_id: int | None, client_order_id
 
 
 def open_orders_of(*, account: int, market: int | None) -> list[Order]:
-    """Return the account's open orders, oldest first."""
-    orders = Order.objects.filter(account_id=account, status__lte=OrderStatus.PARTIALLY_FILLED)
+    """Return the account's open orders, oldest first, waiting ones too."""
+    orders = _orders(account).filter(status__lte=OrderStatus.PARTIALLY_FILLED)
     if market is not None:
         orders = orders.filter(market_id=market)
     return list(orders.order_by("id"))
@@ -83,8 +94,86 @@ def has_open_orders(market: Market) -> bool:
 
 def orders_of(*, account: int, market: int, wanted: Range) -> list[Order]:
     """Return orders of the account in a market, open and closed."""
-    orders = Order.objects.filter(account_id=account, market_id=market)
-    return _page(orders, wanted, number="id", time="created_ms")
+    return _page(_orders(account).filter(market_id=market), wanted, number="id", time="created_ms")
+
+
+def _orders(account: int) -> QuerySet[Order]:
+    """Return an account's orders with their conditions, which most do not have."""
+    return Order.objects.filter(account_id=account).select_related("condition")
+
+
+def last_prevented_matches(orders: Sequence[Order]) -> dict[int, int]:
+    """Return the last prevented match that took something from each of one account's orders, where there was one."""
+    found: dict[int, int] = {}
+    lessened = {order.pk: order for order in orders if order.prevented}
+    if lessened:
+        some = next(iter(lessened.values()))
+        matches = PreventedMatch.objects.filter(
+            Q(taker_order__in=lessened, taker_quantity__gt=0) | Q(maker_order__in=lessened, maker_quantity__gt=0),
+            account_id=some.account_id,
+        )
+        for match in matches.order_by("number"):
+            if match.taker_quantity:
+                found[match.taker_order] = match.number
+            if match.maker_quantity:
+                found[match.maker_order] = match.number
+    return found
+
+
+def prevented_matches_of(
+    *, account: int, market: int, number: int | None, order_id: int | None, wanted: Range
+) -> list[PreventedMatch]:
+    """Return prevented matches of an account in a market: the one of a number, or those of an order."""
+    matches = PreventedMatch.objects.filter(account_id=account, market_id=market)
+    if number is not None:
+        return list(matches.filter(number=number))
+    matches = matches.filter(Q(taker_order=order_id) | Q(maker_order=order_id), number__gte=wanted.from_id or 0)
+    return list(matches.order_by("number")[: wanted.limit])
+
+
+def list_of(*, account: int, list_id: int, client_list_id: str) -> OrderList | None:
+    """Return an order list of the account by its id (0: not given), its client id ("": not given), or both.
+
+    A client id may be used again when its list is done: the newest list of that id is meant.
+    """
+    lists = OrderList.objects.filter(account_id=account)
+    if list_id:
+        lists = lists.filter(id=list_id)
+    if client_list_id:
+        lists = lists.filter(client_list_id=client_list_id)
+    return lists.order_by("-id").first()
+
+
+def open_lists_of(*, account: int) -> list[OrderList]:
+    """Return the account's open order lists, oldest first."""
+    return list(OrderList.objects.filter(account_id=account, status=ListStatus.EXECUTING).order_by("id"))
+
+
+def lists_of(*, account: int, wanted: Range) -> list[OrderList]:
+    """Return order lists of the account, open and done."""
+    return _page(OrderList.objects.filter(account_id=account), wanted, number="id", time="created_ms")
+
+
+def names_in(groups: Sequence[OrderList]) -> dict[int, str]:
+    """Return the client order ids of the orders of some lists."""
+    ids = [order for group in groups for order in (group.above, group.below)]
+    return dict(Order.objects.filter(id__in=ids).values_list("id", "client_order_id")) if ids else {}
+
+
+def list_ids_of(orders: Collection[int]) -> dict[int, int]:
+    """Return the list ids of those of some orders that are in a list."""
+    conditions = OrderCondition.objects.filter(order_id__in=orders, list_id__gt=0)
+    return dict(conditions.values_list("order_id", "list_id")) if orders else {}
+
+
+def fee_rates_of(*, account: int, market: MarketSpec | None) -> tuple[int, int]:
+    """Return (maker, taker) rates in ppm of an account in a market: its own, else the market's."""
+    terms = Terms.objects.filter(account_id=account).first() or Terms()
+    maker, taker = (market.maker_fee_ppm, market.taker_fee_ppm) if market is not None else (0, 0)
+    return (
+        terms.maker_fee_ppm if terms.maker_fee_ppm >= 0 else maker,
+        terms.taker_fee_ppm if terms.taker_fee_ppm >= 0 else taker,
+    )
 
 
 def trades_of(*, account: int, market: int, order_id: int | None, wanted: Range) -> list[Trade]:
@@ -150,17 +239,22 @@ Level = tuple[int, Side, int, int]  # market, side, price, quantity
 
 
 def book_levels() -> tuple[int, dict[int, int], list[Level]]:
-    """Return (batch number, last update number by market, price levels), all as of one commit."""
-    remaining: Combinable = F("quantity") - F("executed")
+    """Return (batch number, last update number by market, visible price levels), all as of one commit."""
+    rest: Combinable = F("quantity") - F("executed") - F("prevented")
+    iceberg = F("condition__iceberg_quantity")
+    shown = Case(
+        When(condition__iceberg_quantity__gt=0, then=Least(iceberg - F("executed") % iceberg, rest)), default=rest
+    )
+    in_book = Q(condition__isnull=True) | Q(condition__state=OrderState.WORKING)
     with read_snapshot():
         batch = EngineState.objects.values_list("batch", flat=True).first() or 0
         updates = dict(Market.objects.filter(state__isnull=False).values_list("id", "state__last_update"))
         rows = (
-            Order.objects.filter(status__lte=OrderStatus.PARTIALLY_FILLED)
+            Order.objects.filter(in_book, status__lte=OrderStatus.PARTIALLY_FILLED)
             .values("market_id", "side", "price")
-            .annotate(open=Sum(remaining))
+            .annotate(shown=Sum(shown))
         )
-        levels = [(row["market_id"], Side(row["side"]), row["price"], row["open"]) for row in rows]
+        levels = [(row["market_id"], Side(row["side"]), row["price"], int(row["shown"])) for row in rows]
     return batch, updates, levels
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from accounts.models import User
 from trading import page_selectors as selectors
 from trading.page_selectors import PAGE_NUMBER_MAX, Page
+from trading.selectors import fee_rates_of, market_spec
 from wallets.page_selectors import deposits_of, holding_of, withdrawals_of
 
 HISTORIES = {"deposits": "Deposits", "withdrawals": "Withdrawals", "orders": "Orders", "trades": "Trades"}
@@ -34,8 +35,12 @@ def trade(request: HttpRequest, symbol: str) -> HttpResponse:
         "price_decimals": selectors.decimals_of(market.tick),
         "quantity_decimals": selectors.decimals_of(market.lot),
         "last": selectors.last_trade(market),
+        "maker_fee_ppm": market.maker_fee_ppm,
+        "taker_fee_ppm": market.taker_fee_ppm,
     }
     if isinstance(request.user, User):
+        maker, taker = fee_rates_of(account=request.user.pk, market=market_spec(market))
+        context |= {"maker_fee_ppm": maker, "taker_fee_ppm": taker}
         holdings = [holding_of(request.user.pk, market.base), holding_of(request.user.pk, market.quote)]
         context |= {"orders": selectors.open_orders(request.user.pk, market), "holdings": holdings}
     return render(request, "trading/trade.html", context)

@@ -13,6 +13,7 @@ from wallets.ledger.chart import Owner
 from wallets.models import (
     Asset,
     Balance,
+    Chain,
     ChainCursor,
     ChainTransaction,
     Deposit,
@@ -52,6 +53,10 @@ class AssetForm(forms.ModelForm):
         fee, least = data.get("withdrawal_fee"), data.get("withdrawal_min")
         if fee is not None and least is not None and least <= fee:
             raise ValidationError({"withdrawal_min": "The minimum must be more than the fee."})
+        if data.get("is_token") and data.get("chain") == Chain.BITCOIN:
+            raise ValidationError({"is_token": "Only Ethereum has tokens."})
+        if data.get("withdrawals_open") and (data.get("is_token") or self.instance.is_token):
+            raise ValidationError({"withdrawals_open": "Tokens cannot be withdrawn yet."})
         return data
 
 
@@ -74,15 +79,16 @@ class AssetAdmin(admin.ModelAdmin):
     list_filter = ("chain", "deposits_open", "withdrawals_open")
     search_fields = ("code", "name")
     fieldsets = (
-        (None, {"fields": ("code", "name", "chain", "network", "chain_decimals")}),
+        (None, {"fields": ("code", "name", "chain", "network", "chain_decimals", "is_token", "contract")}),
         ("Confirmations and withdrawals", {"fields": ("confirmations", "withdrawal_fee", "withdrawal_min")}),
         ("Open", {"fields": ("deposits_open", "withdrawals_open")}),
         ("Explorer links", {"fields": ("transaction_url", "address_url")}),
     )
 
     def get_readonly_fields(self, request: Any, obj: Asset | None = None) -> tuple[str, ...]:
-        """Return what must not change once rows refer to it."""
-        return ("code", "chain", "network", "chain_decimals") if obj else ()
+        """Return what must not change once rows refer to it; a contract is found by workers and by the miner."""
+        fixed = ("code", "chain", "network", "chain_decimals", "is_token") if obj else ()
+        return (*fixed, "contract")
 
     def has_delete_permission(self, request: Any, obj: Asset | None = None) -> bool:
         """Refuse: the ledger refers to assets for ever. Close its deposits and withdrawals instead."""

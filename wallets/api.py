@@ -40,6 +40,7 @@ WITHDRAWAL_STATUS: dict[str, int] = {
     Withdrawal.Status.CONFIRMED: 6,
     Withdrawal.Status.REJECTED: 3,
 }
+TOKENS_STAY = "Withdrawals of {} open with the next release."
 _MINUTES = {Chain.BITCOIN: 10, Chain.ETHEREUM: 5}
 
 
@@ -161,8 +162,8 @@ def _ids(params: Params) -> list[str] | None:
 def _coin(asset: Asset, free: int, held: int) -> dict[str, object]:
     return {
         "coin": asset.code,
-        "depositAllEnable": asset.deposits_open,
-        "withdrawAllEnable": asset.withdrawals_open,
+        "depositAllEnable": asset.takes_deposits,
+        "withdrawAllEnable": asset.takes_withdrawals,
         "name": asset.name,
         "free": format_units(free),
         "locked": format_units(held),
@@ -183,10 +184,10 @@ def _network(asset: Asset) -> dict[str, object]:
         "coin": asset.code,
         "withdrawIntegerMultiple": format_short(selectors.withdrawal_step(asset)),
         "isDefault": True,
-        "depositEnable": asset.deposits_open,
-        "withdrawEnable": asset.withdrawals_open,
+        "depositEnable": asset.takes_deposits,
+        "withdrawEnable": asset.takes_withdrawals,
         "depositDesc": "",
-        "withdrawDesc": "",
+        "withdrawDesc": TOKENS_STAY.format(asset.code) if asset.is_token else "",
         "specialTips": "",
         "name": Chain(asset.chain).label,
         "resetAddressStatus": False,
@@ -200,6 +201,7 @@ def _network(asset: Asset) -> dict[str, object]:
         "sameAddress": False,
         "estimatedArrivalTime": _MINUTES[Chain(asset.chain)],
         "busy": False,
+        **({"contractAddress": asset.contract} if asset.is_token else {}),
     }
 
 

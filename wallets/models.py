@@ -41,11 +41,24 @@ class Asset(models.Model):
     withdrawal_min = models.BigIntegerField(help_text="Units; smallest amount to withdraw, with the fee in it.")
     deposits_open = models.BooleanField(default=True)
     withdrawals_open = models.BooleanField(default=True)
+    is_token = models.BooleanField(
+        default=False, help_text="A token of a contract (ERC-20); it lives at the addresses of its chain's own coin."
+    )
+    contract = models.CharField(
+        max_length=100, blank=True, help_text="The token's contract. Blank: none is known yet, no deposits are taken."
+    )
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(condition=Q(confirmations__gte=1), name="asset_confirmations_positive"),
+            models.CheckConstraint(condition=Q(is_token=True) | Q(contract=""), name="asset_contract_of_token"),
+            models.UniqueConstraint(
+                fields=["chain"],
+                condition=Q(is_token=False),
+                name="asset_one_coin_per_chain",
+                violation_error_message="This chain has its own coin already: what is added can only be a token.",
+            ),
             models.CheckConstraint(
                 condition=Q(withdrawal_fee__gte=0) & Q(withdrawal_min__gt=F("withdrawal_fee")),
                 name="asset_withdrawal_min_above_fee",
@@ -54,6 +67,16 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def takes_deposits(self) -> bool:
+        """Whether deposits are open, and there is something to deposit."""
+        return self.deposits_open and (not self.is_token or self.contract != "")
+
+    @property
+    def takes_withdrawals(self) -> bool:
+        """Whether withdrawals are open. Tokens cannot be paid out yet, whatever the switch says."""
+        return self.withdrawals_open and not self.is_token
 
 
 # --- the ledger: written by the engine only ---------------------------------------------------------
@@ -145,7 +168,10 @@ class ChainCursor(models.Model):
 
 
 class DepositAddress(models.Model):
-    """An address of ours. Without a user it waits in the pool; once given out it is that user's for ever."""
+    """An address of ours. Without a user it waits in the pool; once given out it is that user's for ever.
+
+    `asset` is the chain's own coin; tokens of that chain arrive at the same address.
+    """
 
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
     user = models.ForeignKey(
@@ -184,7 +210,12 @@ class Deposit(models.Model):
     address = models.ForeignKey(DepositAddress, on_delete=models.PROTECT)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deposits")
     txid = models.CharField(max_length=80)
-    output = models.IntegerField(help_text="Bitcoin: the output's number. Ethereum: -1 for a plain transfer.")
+    output = models.IntegerField(
+        help_text=(
+            "Bitcoin: the output's number. Ethereum: -1 for a plain transfer, "
+            "for a token the place of its log among those of the transaction."
+        )
+    )
     amount = models.BigIntegerField(help_text="Units, rounded down from the chain's own precision.")
     dust = models.BigIntegerField(default=0, help_text="What rounding left, in the chain's smallest unit.")
     status = models.CharField(max_length=12, choices=Status, default=Status.SEEN)

@@ -44,13 +44,28 @@ CLIENT_ID_CHARS_MAX = 64
 def deposit_address_assign(*, user: User, asset: Asset) -> DepositAddress:
     """Return the user's deposit address; the first time, one is taken from the pool for good.
 
-    Raises DepositsClosed, or AddressNotReady when the pool is empty: workers fill it within seconds.
+    A token has the address of its chain's own coin. Raises DepositsClosed, or AddressNotReady when the pool is empty
+    or a local chain does not have the token yet: within seconds it will.
     """
+    if asset.is_token:
+        return _address_of_token(user, asset)
     own = DepositAddress.objects.filter(user=user, asset=asset).first()
     if own is not None:
         return own
-    if not asset.deposits_open:
+    if not asset.takes_deposits:
         raise DepositsClosed()
+    return _address_of_coin(user, asset)
+
+
+def _address_of_token(user: User, token: Asset) -> DepositAddress:
+    # Nobody would look at what is sent to it: an address that is there already is no reason to show it.
+    if not token.takes_deposits:
+        raise AddressNotReady() if token.deposits_open and settings.MEX_LOCAL_CHAINS else DepositsClosed()
+    coin = Asset.objects.get(chain=token.chain, is_token=False)
+    return DepositAddress.objects.filter(user=user, asset=coin).first() or _address_of_coin(user, coin)
+
+
+def _address_of_coin(user: User, asset: Asset) -> DepositAddress:
     try:
         return _take_from_pool(user, asset)
     except IntegrityError:
@@ -136,7 +151,7 @@ def _hot_address() -> str:
 
 
 def _check_amount(asset: Asset, amount: int) -> None:
-    if not asset.withdrawals_open:
+    if not asset.takes_withdrawals:
         raise WithdrawalsClosed()
     step = selectors.withdrawal_step(asset)
     if amount % step:
@@ -162,13 +177,16 @@ def _announce(withdrawal: Withdrawal, send: Send) -> None:
 def faucet_request(*, user: User, asset: Asset, amount: int) -> None:
     """Have test coins paid to the user's deposit address; on local chains only.
 
-    amount: units. Raises FaucetLimit, AddressNotReady, DepositsClosed, or EngineBusy when no worker can be reached.
+    amount: units. Raises FaucetLimit, ParameterInvalid for more decimals than the chain can carry, AddressNotReady,
+    DepositsClosed, or EngineBusy when no worker can be reached.
     """
     if not settings.MEX_LOCAL_CHAINS:
         raise MexError(-1020, "This operation is not supported.")
     limit = FAUCET_UNITS_MAX.get(asset.code, 0)
     if not 0 < amount <= limit:
         raise FaucetLimit(format_short(limit))
+    if amount % selectors.withdrawal_step(asset):
+        raise ParameterInvalid("amount")
     address = deposit_address_assign(user=user, asset=asset)
     try:
         app.send_task("wallets.tasks.faucet_pay", (address.address, asset.code, amount), queue="chains", retry=False)

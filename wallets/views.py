@@ -60,6 +60,8 @@ def faucet(request: HttpRequest, code: str) -> HttpResponse:
     if form.is_valid():
         try:
             services.faucet_request(user=_user(request), asset=asset, amount=form.cleaned_data["amount"])
+        except ParameterInvalid:
+            form.add_error("amount", "The network cannot carry so many decimals.")
         except MexError as error:
             form.add_error("amount", error.message)
         else:
@@ -90,12 +92,13 @@ def _deposit_page(request: HttpRequest, asset: Asset, form: FaucetForm) -> HttpR
         "qr": None,
     }
     if asset.deposits_open:
+        # A token whose contract is not known raises one of the two.
         try:
             address: DepositAddress = services.deposit_address_assign(user=user, asset=asset)
         except AddressNotReady as error:
             context["wait_message"] = error.message
         except DepositsClosed:
-            pass  # closed in the meantime; the page says so
+            pass  # the page says so
         else:
             context |= {"address": address.address, "qr": _qr(address.address)}
     return render(request, "wallets/deposit.html", context)

@@ -13,6 +13,9 @@ export function readMarket(root) {
     makerPpm: text.makerPpm,
     priceDecimals: Number(text.priceDecimals),
     quantityDecimals: Number(text.quantityDecimals),
+    icebergParts: BigInt(text.icebergParts),
+    trailingMin: BigInt(text.trailingMin),
+    trailingMax: BigInt(text.trailingMax),
   };
   for (const name of ["tick", "lot", "priceMin", "priceMax", "quantityMin", "quantityMax", "notionalMin", "notionalMax"]) {
     market[name] = parseUnits(text[name]);
@@ -41,4 +44,25 @@ export function totalProblem(market, total) {
   if (total < market.notionalMin) return `The smallest total is ${formatUnits(market.notionalMin, 0)} ${market.quote}.`;
   if (total > market.notionalMax) return `The largest total is ${formatUnits(market.notionalMax, 0)} ${market.quote}.`;
   return "";
+}
+
+/** Return why an iceberg cannot show this much of a quantity, or "". */
+export function icebergProblem(market, shown, quantity) {
+  if (shown % market.lot) return `The amount shown must be a multiple of ${formatUnits(market.lot, 0)}.`;
+  if (quantity !== null && (quantity + shown - 1n) / shown > market.icebergParts) {
+    return `At most ${market.icebergParts} parts, so show at least ${formatUnits(quantity / market.icebergParts, 0)}.`;
+  }
+  return "";
+}
+
+/** Return why a distance, in basis points, cannot be followed, or "". */
+export function trailProblem(market, delta) {
+  const { trailingMin, trailingMax } = market;
+  if (delta >= trailingMin && delta <= trailingMax) return "";
+  return `The distance must be ${percent(trailingMin)} to ${percent(trailingMax)}.`;
+}
+
+/** Return basis points as people read them: 150n is "1.5%". */
+export function percent(delta) {
+  return `${formatUnits(delta * 1_000_000n, 0)}%`;
 }

@@ -1,5 +1,6 @@
 // The account's open orders in this market: one row each, kept true by execution reports.
 
+import { percent } from "./market.js";
 import { formatText, parseUnits } from "./money.js";
 import { AnswerLost, Refused } from "./socket.js";
 import { stamp } from "./times.js";
@@ -7,15 +8,27 @@ import { toast } from "./toasts.js";
 
 const ROWS_MAX = 200; // a bot may have thousands; the newest are shown (trading/page_selectors.py)
 const IS_OPEN = new Set(["NEW", "PARTIALLY_FILLED"]);
-const TYPES = { LIMIT: "Limit", LIMIT_MAKER: "Post only", MARKET: "Market", 1: "Limit", 2: "Market", 3: "Post only" };
+const NAMES = ["LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
+const TYPES = {
+  LIMIT: "Limit",
+  MARKET: "Market",
+  LIMIT_MAKER: "Post only",
+  STOP_LOSS: "Stop market",
+  STOP_LOSS_LIMIT: "Stop limit",
+  TAKE_PROFIT: "Profit market",
+  TAKE_PROFIT_LIMIT: "Profit limit",
+};
 
 export class OpenOrders {
-  constructor(market, cancel) {
+  /** `cancel(id)` cancels one order, `cancelAll()` all of this market. */
+  constructor(market, { cancel, cancelAll }) {
     this.market = market;
     this.cancel = cancel;
     this.body = document.getElementById("orders");
     this.changedAt = new Map(); // order id -> time of its last report, so that an older list cannot undo it
     for (const row of [...this.body.rows]) this.put(fromMarkup(row), row);
+    const button = document.getElementById("cancel-all");
+    button.addEventListener("click", () => this.send(button, cancelAll));
     this.count();
   }
 
@@ -43,7 +56,9 @@ export class OpenOrders {
     if (event.s !== this.market.symbol) return;
     const id = String(event.i);
     this.changedAt.set(id, event.T);
-    if (IS_OPEN.has(event.X) && event.o !== "MARKET" && event.w) this.put(fromReport(event), this.find(id));
+    // What neither works nor waits any more is about to trade or to expire, which the next report tells.
+    const isShown = IS_OPEN.has(event.X) && (event.w || event.W === undefined);
+    if (isShown) this.put(fromReport(event), this.find(id));
     else this.find(id)?.remove();
     this.count();
   }
@@ -58,8 +73,11 @@ export class OpenOrders {
     const { priceDecimals, quantityDecimals } = this.market;
     cell(row, "Time", stamp(order.time), "muted");
     cell(row, "Side", order.isBuy ? "Buy" : "Sell", order.isBuy ? "buy" : "sell");
-    cell(row, "Type", TYPES[order.type] ?? order.type);
-    cell(row, "Price", formatText(order.price, priceDecimals), "num");
+    const type = cell(row, "Type", "");
+    type.append(words("", TYPES[order.type] ?? order.type));
+    const condition = this.condition(order);
+    if (condition) type.firstChild.append(words("cell-note", condition));
+    cell(row, "Price", isNothing(order.price) ? "market" : formatText(order.price, priceDecimals), "num");
     cell(row, "Amount", formatText(order.quantity, quantityDecimals), "num");
     cell(row, "Filled", `${formatText(order.executed, quantityDecimals)} (${share(order)})`, "num");
     const button = document.createElement("button");
@@ -67,21 +85,36 @@ export class OpenOrders {
     button.className = "btn btn-sm btn-quiet";
     button.textContent = "Cancel";
     button.setAttribute("aria-label", `Cancel order ${order.id}`);
-    button.addEventListener("click", () => this.send(order.id, button));
+    button.addEventListener("click", () => this.send(button, () => this.cancel(order.id)));
     cell(row, "", "", "actions").append(button);
     if (present) present.replaceWith(row);
     else this.body.prepend(row);
   }
 
-  async send(id, button) {
+  /** What an order waits for ("triggered" once it works), hides, and belongs to. */
+  condition(order) {
+    const parts = [];
+    const { priceDecimals, quantityDecimals } = this.market;
+    if (order.isStop) {
+      if (order.isWorking) parts.push("triggered");
+      else if (order.delta) parts.push(`${percent(BigInt(order.delta))} back`);
+      if (!order.isWorking && !isNothing(order.stop)) parts.push(`${order.rises ? "≥" : "≤"} ${formatText(order.stop, priceDecimals)}`);
+    }
+    if (!isNothing(order.iceberg)) parts.push(`shows ${formatText(order.iceberg, quantityDecimals)}`);
+    if (order.list > 0) parts.push(`OCO ${order.list}`);
+    return parts.join(", ");
+  }
+
+  async send(button, ask) {
     button.disabled = true;
     try {
-      await this.cancel(id);
+      await ask();
     } catch (error) {
-      button.disabled = false;
       if (error instanceof Refused) toast("bad", "Not canceled", error.message);
       else if (error instanceof AnswerLost) toast("bad", "No answer yet", "The list is read again with the connection.");
       else throw error;
+    } finally {
+      button.disabled = false;
     }
   }
 
@@ -90,7 +123,7 @@ export class OpenOrders {
     const count = this.body.rows.length;
     document.getElementById("orders-count").textContent = count ? `${count}${count === ROWS_MAX ? "+" : ""}` : "";
     document.getElementById("orders-empty").hidden = count > 0;
-    document.getElementById("orders-table").hidden = count === 0;
+    document.getElementById("orders-table").hidden = document.getElementById("cancel-all").hidden = count === 0;
   }
 }
 
@@ -102,18 +135,49 @@ function cell(row, label, text, className = "") {
   return node;
 }
 
+function words(className, text) {
+  const node = document.createElement("span");
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+function isNothing(text) {
+  return /^[0.]*$/.test(text);
+}
+
 function share(order) {
   const quantity = parseUnits(order.quantity);
   return quantity ? `${(parseUnits(order.executed) * 100n) / quantity}%` : "–";
 }
 
+// What follows from type and side: whether it waits for a price, and whether for one at or above its stop price.
+function withKind(order) {
+  const isLoss = order.type.startsWith("STOP_LOSS");
+  const isStop = isLoss || order.type.startsWith("TAKE_PROFIT");
+  return { ...order, isStop, rises: isLoss === order.isBuy };
+}
+
 function fromMarkup(row) {
-  const { order, time, side, type, price, quantity, executed } = row.dataset;
-  return { id: order, time: Number(time), isBuy: side === "1", type, price, quantity, executed };
+  const { order, time, side, type, price, quantity, executed, stop, delta, iceberg, list, working } = row.dataset;
+  return withKind({
+    id: order,
+    time: Number(time),
+    isBuy: side === "1",
+    type: NAMES[Number(type) - 1],
+    price,
+    quantity,
+    executed,
+    stop: stop ?? "0",
+    delta: Number(delta ?? 0),
+    iceberg: iceberg ?? "0",
+    list: Number(list ?? 0),
+    isWorking: working !== "0",
+  });
 }
 
 function fromList(order) {
-  return {
+  return withKind({
     id: String(order.orderId),
     time: order.time,
     isBuy: order.side === "BUY",
@@ -121,11 +185,16 @@ function fromList(order) {
     price: order.price,
     quantity: order.origQty,
     executed: order.executedQty,
-  };
+    stop: order.stopPrice,
+    delta: order.trailingDelta ?? 0,
+    iceberg: order.icebergQty,
+    list: order.orderListId,
+    isWorking: order.isWorking,
+  });
 }
 
 function fromReport(event) {
-  return {
+  return withKind({
     id: String(event.i),
     time: event.O,
     isBuy: event.S === "BUY",
@@ -133,5 +202,10 @@ function fromReport(event) {
     price: event.p,
     quantity: event.q,
     executed: event.z,
-  };
+    stop: event.P,
+    delta: event.d ?? 0,
+    iceberg: event.F,
+    list: event.g,
+    isWorking: event.w,
+  });
 }

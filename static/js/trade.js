@@ -47,14 +47,16 @@ function openAccount() {
   const balances = new Balances();
   const pending = new Pending(user);
   const api = new Api({ onReady, onEvent, onState: (isLive, reason) => show("account", isLive, reason) });
-  const orders = new OpenOrders(market, (id) =>
-    api.request("order.cancel", { symbol: market.symbol, orderId: Number(id) }),
-  );
+  const orders = new OpenOrders(market, {
+    cancel: (id) => api.request("order.cancel", { symbol: market.symbol, orderId: Number(id) }),
+    cancelAll: () => api.request("openOrders.cancelAll", { symbol: market.symbol }),
+  });
   const form = new OrderForm(market, {
     pending,
     free: (asset) => balances.free(asset),
     best: () => [feed.book.topBids(1)[0]?.[0] ?? null, feed.book.topAsks(1)[0]?.[0] ?? null],
-    place: (params) => api.request("order.place", params),
+    last: () => tradesList.last,
+    place: (method, params) => api.request(method, params),
     settle: () => settle(),
   });
 

@@ -1,6 +1,6 @@
 // The last trades of a market, newest first.
 
-import { formatText } from "./money.js";
+import { formatText, parseUnits } from "./money.js";
 import { clock } from "./times.js";
 
 const ROWS_MAX = 50;
@@ -10,7 +10,7 @@ export class TradesList {
     this.market = market;
     this.body = document.getElementById("trades");
     this.newest = 0;
-    this.lastPrice = null;
+    this.last = null; // price of the last trade, units
     const last = document.getElementById("last-price");
     if (last.textContent !== "–") this.showLast(last.textContent, null);
   }
@@ -47,6 +47,7 @@ export class TradesList {
   }
 
   showLast(price, isDown) {
+    this.last = parseUnits(price);
     const text = formatText(price, this.market.priceDecimals);
     for (const id of ["last-price", "book-last"]) {
       const node = document.getElementById(id);

@@ -21,6 +21,8 @@ const WORDS = {
 
 const balances = new Balances();
 let rereadTimer = null;
+let eventCount = 0;
+const latest = new Map(); // row -> [event, its number], so that an older page cannot undo it
 
 const api = new Api({
   async onReady() {
@@ -38,6 +40,12 @@ const api = new Api({
 
 // An event about a row that is shown changes it at once; everything else is read from the server.
 function update(name, event) {
+  eventCount += 1;
+  latest.set(name, [event, eventCount]);
+  show(name, event);
+}
+
+function show(name, event) {
   const row = document.querySelector(`[data-row="${CSS.escape(name)}"]`);
   if (!row) {
     soon();
@@ -66,6 +74,7 @@ function soon() {
 
 /** Replace the live parts of the page by what the server shows now. */
 async function reread() {
+  const before = eventCount;
   let response;
   try {
     response = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -81,6 +90,8 @@ async function reread() {
     localizeTimes(other);
     if (part.innerHTML !== other.innerHTML) part.replaceChildren(...other.childNodes);
   }
+  // What an event has told since the page was asked for is newer.
+  for (const [name, [event, number]] of latest) if (number > before) show(name, event);
 }
 
 // Events are news, not the truth: one may be lost. While something is unfinished, look again now and then.

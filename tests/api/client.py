@@ -65,6 +65,10 @@ class Rest:
         """Send a POST with its parameters in the body."""
         return self.call("POST", path, body=self._finished(params))
 
+    def put(self, path: str, **params: Any) -> Response:
+        """Send a PUT with its parameters in the body."""
+        return self.call("PUT", path, body=self._finished(params))
+
     def delete(self, path: str, **params: Any) -> Response:
         """Send a DELETE with its parameters in the query."""
         return self.call("DELETE", path, query=self._finished(params))
@@ -77,8 +81,8 @@ class Rest:
         return dict(answer.json())
 
     def balances(self) -> dict[str, tuple[str, str]]:
-        """Return (free, locked) by asset."""
-        rows = self.get("/api/v3/account").json()["balances"]
+        """Return (free, locked) of the assets that the account has, by asset."""
+        rows = self.get("/api/v3/account", omitZeroBalances="true").json()["balances"]
         return {row["asset"]: (row["free"], row["locked"]) for row in rows}
 
     def call(

@@ -197,6 +197,32 @@ class Exchange:
             str(trader.account),
         )
 
+    def set_market(self, symbol: str, *, like: str = "", **changes: object) -> None:
+        """Change a market's rules, or create one with the rules of another, as operators do."""
+        self._script(
+            "import json, msgspec, uuid\n"
+            "from trading.engine.commands import SetMarket\nfrom trading.gateway.sender import send\n"
+            "from trading.models import Market\nfrom trading.selectors import market_spec\n"
+            "symbol, like, changes = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])\n"
+            "spec = market_spec(Market.objects.get(symbol=like or symbol))\n"
+            "rules = msgspec.structs.asdict(spec) | changes | ({'id': 0, 'symbol': symbol} if like else {})\n"
+            "send([SetMarket(str(uuid.uuid4()), 'test', '', msgspec.convert(list(rules.values()), type(spec)))])\n",
+            symbol,
+            like,
+            json.dumps(changes),
+        )
+
+    def set_terms(self, trader: Trader, *, maker_ppm: int = -1, taker_ppm: int = -1, stp: int = 0) -> None:
+        """Give a trader terms of his own, as operators do."""
+        self._script(
+            "import uuid\n"
+            "from trading.engine.commands import SetTerms\nfrom trading.engine.enums import StpMode\n"
+            "from trading.gateway.sender import send\n"
+            "account, maker, taker, stp = map(int, sys.argv[1:])\n"
+            "send([SetTerms(str(uuid.uuid4()), 'test', '', account, maker, taker, StpMode(stp))])\n",
+            *map(str, (trader.account, maker_ppm, taker_ppm, stp)),
+        )
+
     @staticmethod
     def eventually(is_true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
         """Return when a condition holds; fail when it does not in time."""

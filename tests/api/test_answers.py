@@ -27,6 +27,7 @@ def both(rest: Rest, ws: WsApi, path: str, method: str, **params: object) -> Jso
     return answer.json()
 
 
+MARKETS = ["ETHBTC", "ETHUSDT", "BTCUSDT"]
 VARYING = {"serverTime": 0, "updateTime": 0}
 
 
@@ -43,19 +44,12 @@ def test_public_answers(exchange: Exchange, ws: WsApi) -> None:
     assert list(both(rest, ws, "/api/v3/time", "time")) == ["serverTime"]
     info = both(rest, ws, "/api/v3/exchangeInfo", "exchangeInfo")
     check(info, "exchangeInfo")
-    assert [row["symbol"] for row in info["symbols"]] == ["ETHBTC"]
-    assert info["symbols"][0]["filters"][:3] == [
-        {"filterType": "PRICE_FILTER", "minPrice": "0.00001000", "maxPrice": "1000.00000000", "tickSize": "0.00001000"},
-        {"filterType": "LOT_SIZE", "minQty": "0.00100000", "maxQty": "10000.00000000", "stepSize": "0.00100000"},
-        {
-            "filterType": "NOTIONAL",
-            "minNotional": "0.00010000",
-            "applyMinToMarket": True,
-            "maxNotional": "900.00000000",
-            "applyMaxToMarket": False,
-            "avgPriceMins": 0,
-        },
-    ]
+    assert [row["symbol"] for row in info["symbols"]] == MARKETS
+    example = EXAMPLES["exchangeInfo"]["symbols"][0]
+    rules = {row["filterType"]: row for row in info["symbols"][0]["filters"]}
+    assert {**info["symbols"][0], "filters": 0} == {**example, "filters": 0}
+    assert rules["MAX_NUM_ORDERS"] == {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 10_000}
+    assert [row for row in example["filters"] if rules[row["filterType"]] != row] == [example["filters"][5]]
     depth = both(rest, ws, "/api/v3/depth", "depth", symbol="ETHBTC")
     check(depth, "depth")
     assert depth["bids"] == [["0.05000000", "2.00000000"], ["0.04990000", "4.00000000"]]
@@ -77,7 +71,7 @@ def test_public_answers(exchange: Exchange, ws: WsApi) -> None:
     ticker = both(rest, ws, "/api/v3/ticker/bookTicker", "ticker.book", symbol="ETHBTC")
     check(ticker, "bookTickerRest")
     assert list(ticker.values()) == ["ETHBTC", "0.05000000", "2.00000000", "0.05230000", "0.75000000"]
-    assert rest.get("/api/v3/ticker/bookTicker").json() == [ticker]
+    assert rest.get("/api/v3/ticker/bookTicker").json()[0] == ticker
 
 
 def test_exchange_info_of_some_markets(exchange: Exchange) -> None:
@@ -85,10 +79,10 @@ def test_exchange_info_of_some_markets(exchange: Exchange) -> None:
     cases = [
         ({"symbol": "ETHBTC"}, ["ETHBTC"]),
         ({"symbols": '["ETHBTC"]'}, ["ETHBTC"]),
-        ({"permissions": "SPOT"}, ["ETHBTC"]),
-        ({"permissions": '["SPOT","MARGIN"]'}, ["ETHBTC"]),
+        ({"permissions": "SPOT"}, MARKETS),
+        ({"permissions": '["SPOT","MARGIN"]'}, MARKETS),
         ({"permissions": "MARGIN"}, []),
-        ({"showPermissionSets": "true"}, ["ETHBTC"]),
+        ({"showPermissionSets": "true"}, MARKETS),
     ]
     for params, symbols in cases:
         answer = rest.get("/api/v3/exchangeInfo", **params)
@@ -246,6 +240,7 @@ def test_the_account(exchange: Exchange) -> None:
     assert account["balances"] == [
         {"asset": "BTC", "free": "9999.90000000", "locked": "0.10000000"},
         {"asset": "ETH", "free": "10000.00000000", "locked": "0.00000000"},
+        {"asset": "USDT", "free": "0.00000000", "locked": "0.00000000"},
     ]
     assert {**account, **dict.fromkeys(("updateTime", "uid", "balances"))} == {
         **EXAMPLES["account"],
@@ -253,7 +248,7 @@ def test_the_account(exchange: Exchange) -> None:
     }
     [poor] = exchange.make_traders(1, funds=0)
     assert exchange.rest(poor).get("/api/v3/account", omitZeroBalances="true").json()["balances"] == []
-    assert len(exchange.rest(poor).get("/api/v3/account").json()["balances"]) == 2
+    assert len(exchange.rest(poor).get("/api/v3/account").json()["balances"]) == 3
 
 
 def test_histories_are_paged(exchange: Exchange) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.client import Trader
 from tests.api.exchange import Exchange
+from tests.api.test_order_types import trade_at
 
 MARKET = "ETH/BTC"
 
@@ -47,7 +48,7 @@ def test_ccxt_trades(exchange: Exchange) -> None:
     bot.session.trust_env = False
 
     markets = bot.load_markets()
-    assert list(markets) == [MARKET]
+    assert list(markets) == [MARKET, "ETH/USDT", "BTC/USDT"]
     assert markets[MARKET]["limits"]["amount"] == {"min": 0.001, "max": 10000.0}
     assert markets[MARKET]["precision"]["price"] == 0.00001
     assert bot.fetch_balance()["BTC"] == {"free": 10000.0, "used": 0.0, "total": 10000.0}
@@ -103,3 +104,55 @@ async def test_ccxt_pro_watches_and_trades_over_websockets(exchange: Exchange) -
         assert (trade["amount"], trade["price"]) == (0.5, 0.0522)
     finally:
         await bot.close()
+
+
+def test_ccxt_stop_orders_lists_and_replacements(exchange: Exchange) -> None:
+    trade_at(exchange, "0.05")
+    [trader] = exchange.traders(1)
+    bot = ccxt.binance(settings(exchange, trader))
+    bot.session.trust_env = False
+    bot.load_markets()
+
+    stop = bot.create_order(MARKET, "STOP_LOSS_LIMIT", "sell", 1, 0.044, {"stopPrice": 0.045})
+    loss = bot.create_order(MARKET, "market", "sell", 1, None, {"stopLossPrice": 0.045})
+    trailing = bot.create_order(
+        MARKET, "limit", "sell", 1, 0.044, {"trailingPercent": 5, "stopLossOrTakeProfit": "stopLoss"}
+    )
+    found = {order["id"]: order for order in bot.fetch_open_orders(MARKET)}
+    assert (found[stop["id"]]["stopPrice"], found[stop["id"]]["price"], found[stop["id"]]["status"]) == (
+        0.045,
+        0.044,
+        "open",
+    )
+    assert (found[loss["id"]]["type"], found[loss["id"]]["stopPrice"]) == ("market", 0.045)
+    assert found[trailing["id"]]["info"]["trailingDelta"] == 500
+    with pytest.raises(ccxt.ExchangeError, match="Stop price would trigger immediately"):
+        bot.create_order(MARKET, "STOP_LOSS_LIMIT", "sell", 1, 0.05, {"stopPrice": 0.051})
+
+    edited = bot.edit_order(stop["id"], MARKET, "STOP_LOSS_LIMIT", "sell", 2, 0.043, {"stopPrice": 0.0445})
+    assert (bot.fetch_order(stop["id"], MARKET)["status"], bot.fetch_order(edited["id"], MARKET)["amount"]) == (
+        "canceled",
+        2.0,
+    )
+    group = bot.private_post_orderlist_oco(
+        {
+            "symbol": "ETHBTC",
+            "side": "SELL",
+            "quantity": "1",
+            "aboveType": "LIMIT_MAKER",
+            "abovePrice": "0.06",
+            "belowType": "STOP_LOSS",
+            "belowStopPrice": "0.045",
+        }
+    )
+    assert (group["contingencyType"], len(group["orderReports"])) == ("OCO", 2)
+    old = {"symbol": "ETHBTC", "side": "BUY", "quantity": "1", "price": "0.04", "stopPrice": "0.06"}
+    assert bot.private_post_order_oco(old)["listOrderStatus"] == "EXECUTING"
+    assert len(bot.private_get_openorderlist()) == 2
+    ended = bot.private_delete_orderlist({"symbol": "ETHBTC", "orderListId": group["orderListId"]})
+    assert ended["listOrderStatus"] == "ALL_DONE"
+    assert len(bot.cancel_all_orders(MARKET)) > 0
+    assert bot.fetch_open_orders(MARKET) == []
+    with pytest.raises(ccxt.OrderNotFound):
+        bot.cancel_all_orders(MARKET)
+    assert bot.fetch_balance()["ETH"] == {"free": 10000.0, "used": 0.0, "total": 10000.0}

@@ -127,6 +127,9 @@ def test_a_client_that_follows_the_rules_has_the_true_book(exchange: Exchange, s
     """Connecting at random moments of random trading; docs/api.md, "Depth sequence"."""
     traders = exchange.traders(2)
     clients = [exchange.rest(trader) for trader in traders]
+    # So far out that nobody takes them: neither side is ever empty.
+    clients[0].order("BUY", "1", "0.04")
+    clients[1].order("SELL", "1", "0.06")
     books = []
     chance = random.Random(11)
     with trading(exchange, clients, seed=5):

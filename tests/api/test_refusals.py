@@ -68,15 +68,6 @@ ORDERS: list[tuple[str, dict[str, Any], dict[str, Any], int, str]] = [
     ("a huge exponent", LIMIT, {"quantity": "1e99"}, -1130, INVALID.format("quantity")),
     ("too many digits", LIMIT, {"quantity": "1" * 5000}, -1100, DECIMAL.format("quantity")),
     ("quoteOrderQty of a limit order", LIMIT, {"quoteOrderQty": "1"}, -1106, SENT.format("quoteOrderQty")),
-    ("stopPrice", LIMIT, {"stopPrice": "0.04"}, -1014, "Unsupported order combination."),
-    ("icebergQty", LIMIT, {"icebergQty": "0.1"}, -1014, "Unsupported order combination."),
-    (
-        "self-trade prevention",
-        LIMIT,
-        {"selfTradePreventionMode": "EXPIRE_TAKER"},
-        -1130,
-        INVALID.format("selfTradePreventionMode"),
-    ),
     ("wrong answer type", LIMIT, {"newOrderRespType": "SHORT"}, -1130, INVALID.format("newOrderRespType")),
     ("client id of 37", LIMIT, {"newClientOrderId": "a" * 37}, -1100, CLIENT_ID.format("newClientOrderId")),
     ("client id with a dot", LIMIT, {"newClientOrderId": "a.b"}, -1100, CLIENT_ID.format("newClientOrderId")),
@@ -235,16 +226,6 @@ def test_a_read_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, code), answer.text
     assert reply["error"] == answer.json()
     assert ws.request("ping")["status"] == 200
-
-
-def test_a_cancel_that_is_restricted_is_not_carried_out(scene: tuple[Rest, WsApi, Json, Json]) -> None:
-    rest, _, mine, _ = scene
-    params = {"symbol": "ETHBTC", "orderId": mine["orderId"], "cancelRestrictions": "ONLY_PARTIALLY_FILLED"}
-
-    answer = rest.delete("/api/v3/order", **params)
-
-    assert answer.json() == {"code": -1130, "msg": "Data sent for parameter 'cancelRestrictions' is not valid."}
-    assert [row["clientOrderId"] for row in rest.get("/api/v3/openOrders").json()] == ["resting"]
 
 
 def test_bodies_that_cannot_be_read(exchange: Exchange) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts.models import User
+from tests.audit.rules import ALICE_HELD, BOB_HELD, rules_create
 from trading.engine.enums import HoldState, OrderStatus, OrderType, Reason, Side, TimeInForce
 from trading.models import EngineState, Market, MarketState, Order, Trade
 from wallets.ledger.chart import Owner
@@ -39,10 +40,11 @@ def exchange_create() -> Exchange:
     _deposits(there)
     _orders(there)
     _trades(there)
+    rules_create(there)
     _withdrawals(there)
     _balances(there)
-    MarketState.objects.update(last_trade=2)
-    EngineState.objects.update(sequence=20, last_order=6)
+    MarketState.objects.filter(market=there.market).update(last_trade=2, last_price=5_000_000, last_prevented=1)
+    EngineState.objects.update(sequence=20, last_order=16, last_list=3, rank_number=20)
     return there
 
 
@@ -52,10 +54,13 @@ def guards_remove() -> None:
         if connection.vendor == "sqlite":
             cursor.execute("DROP TRIGGER posting_no_update")
             cursor.execute("DROP TRIGGER posting_no_delete")
+            cursor.execute("DROP TRIGGER operatorchange_no_update")
+            cursor.execute("DROP TRIGGER operatorchange_no_delete")
             cursor.execute("PRAGMA ignore_check_constraints = ON")
         else:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE wallets_posting DISABLE TRIGGER USER")
+            cursor.execute("ALTER TABLE trading_operatorchange DISABLE TRIGGER USER")
             cursor.execute("ALTER TABLE wallets_balance DROP CONSTRAINT balance_never_overdrawn")
             cursor.execute("ALTER TABLE trading_order DROP CONSTRAINT order_not_overfilled")
 
@@ -197,10 +202,10 @@ def _withdrawals(there: Exchange) -> None:
 
 def _balances(there: Exchange) -> None:
     rows = [
-        (there.alice.pk, there.btc, 195_000_000, 18_000_000),  # an order of 0.08 BTC and a withdrawal of 0.1
+        (there.alice.pk, there.btc, 195_000_000, ALICE_HELD + 10_000_000),  # her orders, and a withdrawal of 0.1 BTC
         (there.alice.pk, there.eth, 99_800_000, 0),
         (there.bob.pk, there.btc, 4_992_500, 0),
-        (there.bob.pk, there.eth, 699_900_000, 150_000_000),
+        (there.bob.pk, there.eth, 699_900_000, 150_000_000 + BOB_HELD),
         (FEES, there.btc, 7_500, 0),
         (FEES, there.eth, 350_000, 0),
         (CHAIN, there.btc, -200_000_000, 0),

@@ -10,8 +10,11 @@ from pytest_django.fixtures import Settings
 
 from accounts.authentication import credential_load
 from accounts.models import ApiKey, User
+from mex.errors import AddressNotReady
+from mex.limits import FAUCET_UNITS_MAX
 from trading.management.commands import run_market_maker
-from trading.management.commands.run_market_maker import EMAIL, GIFT, Faucet
+from trading.management.commands.run_market_maker import EMAIL, GIFT, LOW, Faucet
+from wallets.models import Asset
 
 
 @pytest.fixture
@@ -66,9 +69,29 @@ async def test_the_faucet_is_asked_for_what_is_short_and_not_again_at_once() -> 
         return codes
 
     faucet = Faucet(ask)
-    await faucet.top_up({"BTC": 10**12, "ETH": 0})
+    await faucet.top_up({"BTC": 10**12, "ETH": 0, "USDT": 10**15})
     await faucet.top_up({"BTC": 0, "ETH": 0})
     await faucet.top_up({"BTC": 0, "ETH": 0})
 
-    assert asked == [["ETH"], ["BTC"]]
-    assert set(GIFT) == {"BTC", "ETH"}
+    assert asked == [["ETH"], ["BTC", "USDT"]]
+
+
+def test_gifts_fit_through_the_faucet_and_are_worth_asking_for() -> None:
+    assert set(GIFT) == set(LOW) == set(FAUCET_UNITS_MAX)
+    assert all(LOW[code] < GIFT[code] <= FAUCET_UNITS_MAX[code] for code in GIFT)
+
+
+def test_an_asset_that_the_faucet_cannot_give_keeps_no_other_waiting(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_market_maker.credentials()
+
+    def request(*, user: User, asset: Asset, amount: int) -> None:
+        if asset.code == "BTC":
+            raise AddressNotReady()
+        assert (user.email, amount) == (EMAIL, GIFT[asset.code])
+
+    monkeypatch.setattr(run_market_maker, "faucet_request", request)
+    monkeypatch.setattr(run_market_maker.connections, "close_all", lambda: None)
+
+    assert run_market_maker.faucet_ask(["USDT", "BTC", "ETH"]) == ["ETH", "USDT"]

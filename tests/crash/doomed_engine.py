@@ -18,10 +18,12 @@ django.setup()
 from django.conf import settings  # noqa: E402
 
 from tests.crash.lives import run_lives  # noqa: E402
-from trading.runtime import loop, store  # noqa: E402
+from trading.runtime import loop, store, tables  # noqa: E402
 from trading.runtime.loop import Engine, open_pipe  # noqa: E402
 from trading.runtime.publisher import Publisher  # noqa: E402
 
+# Whatever the batch, where there is a thread to commit it: it must be killed there, too.
+loop._OVERLAP_COMMANDS_MIN = 1
 POINTS = ("matched", "written", "committed", "published")
 _BATCHES_MAX = 12
 
@@ -44,7 +46,8 @@ class Doom:
 def arm(doom: Doom) -> None:
     """Put the points where the process may die around what the engine calls."""
     store.commit = _between(doom, "matched", store.commit, "committed")
-    store._write = _between(doom, None, store._write, "written")
+    # Inside the transaction, after each of its writes.
+    tables._check = _between(doom, None, tables._check, "written")
     publish = Publisher.publish
 
     def publish_then(self: Publisher, packed: bytes) -> None:

@@ -1,148 +1,168 @@
-"""What the engine's shell does around the core, with a list for a database."""
+"""What the engine's shell does around the core, with rows in memory for a database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
 
-from tests.reference_book import ReferenceExchange
-from tests.strategies import CancelNth
+from tests.engine.recipes import AmendNth, CancelNth, ChangeMarket, Recipe, ReplaceNth, resolve
+from tests.engine.rows import Rows, balances_agree
+from tests.reference_exchange import ReferenceExchange
+from tests.strategies import ACCOUNTS
 from trading.engine import invariants
-from trading.engine.commands import CancelOrder, Command, HoldFunds, PlaceOrder, ReleaseHold, SettleHold, Transfer
+from trading.engine.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    HoldFunds,
+    PlaceList,
+    PlaceOrder,
+    ReleaseHold,
+    ReplaceOrder,
+    SetMarket,
+    SetTerms,
+    SettleHold,
+    Transfer,
+)
 from trading.engine.core import Core
-from trading.engine.enums import HoldState
-from trading.engine.events import Event, Executed, HoldChanged, Posted
+from trading.engine.enums import Reason
+from trading.engine.events import BalanceChanged, Event, LevelChanged
 from trading.engine.markets import MarketSpec
+from trading.engine.snapshot import state_hash
+
+Changes = tuple[list[LevelChanged], list[BalanceChanged]]
 
 
-class History:
-    """The references that earlier batches used: what the shell finds in the database."""
-
-    def __init__(self) -> None:
-        self.orders: set[tuple[int, str]] = set()
-        self.transfers: set[tuple[str, int]] = set()
-        self.holds: dict[str, HoldChanged] = {}
-
-    def store(self, events: Iterable[Event]) -> None:
-        """Keep what a committed batch did."""
-        for event in events:
-            if isinstance(event, Executed):
-                self.orders.add((event.account, event.client_order_id))
-            elif isinstance(event, Posted):
-                self.transfers.add((event.reference, int(event.reason)))
-            elif isinstance(event, HoldChanged):
-                self.holds[event.reference] = event
-
-    def prefetch(self, core: Core, batch: Iterable[Command]) -> None:
-        """Tell the core which references of a batch were used before it."""
-        orders, transfers, references = set(), set(), set()
-        for command in batch:
-            if isinstance(command, PlaceOrder):
-                orders.add((command.account, command.client_order_id))
-            elif isinstance(command, Transfer):
-                transfers.add((command.reference, int(command.reason)))
-            elif isinstance(command, HoldFunds | SettleHold | ReleaseHold):
-                references.add(command.reference)
-        core.learn_orders(orders & self.orders)
-        core.learn_transfers(transfers & self.transfers)
-        known = [self.holds[reference] for reference in sorted(references & set(self.holds))]
-        core.learn_holds([(hold.reference, hold.account, hold.asset, hold.amount, hold.state) for hold in known])
+class Difference(AssertionError):
+    """Raised when the core and the reference do not say the same."""
 
 
 class Session:
     """The core and the reference side by side: every command goes to both, and both must say the same."""
 
-    def __init__(self, markets: Iterable[MarketSpec]) -> None:
+    def __init__(self, markets: Iterable[MarketSpec], keeps_log: bool = True) -> None:
         self.markets = list(markets)
         self.core = Core(self.markets)
         self.reference = ReferenceExchange(self.markets)
-        self.history = History()
+        self.rows = Rows({spec.id: spec for spec in self.markets})
         self.now_ms = 1_790_000_000_000
-        self.log: list[tuple[Command, int, list[Event]]] = []
+        self.steps = 0
+        self.log: list[tuple[Command, int, list[Event]]] | None = [] if keeps_log else None
+        self.batches: list[tuple[int, Changes]] = []
+        """After how many steps a batch ended, and what it told."""
 
-    def run(self, recipes: Iterable[Command | CancelNth], batch_size: int = 7) -> None:
-        """Run a session in batches; after every command compare events and check the invariants."""
-        recipes = list(recipes)
-        for start in range(0, len(recipes), batch_size):
-            batch = recipes[start : start + batch_size]
-            self.history.prefetch(self.core, [recipe for recipe in batch if not isinstance(recipe, CancelNth)])
-            done: list[Event] = []
+    def run(self, recipes: Iterable[Recipe], sizes: Sequence[int] = (7,), restart_every: int = 0) -> None:
+        """Run a session in batches of these sizes, one after another and again from the first.
+
+        After every command events are compared and the invariants checked. restart_every: after about so many commands
+        the core is replaced by one that was restored (0: never).
+        """
+        waiting, last_restart = iter(recipes), self.steps
+        for size in cycle(sizes):
+            batch = list(islice(waiting, size))
+            if not batch:
+                return
+            prefetch(self.core, self.rows, batch)
             for recipe in batch:
-                done += self.step(recipe)
-            self.history.store(done)
+                self.step(recipe)
+            self.close_batch()
             self.core.forget()
+            if restart_every and self.steps >= last_restart + restart_every:
+                self.restart()
+                last_restart = self.steps
 
-    def step(self, recipe: Command | CancelNth) -> list[Event]:
+    def step(self, recipe: Recipe) -> list[Event]:
         """Apply one command to both."""
-        command = self.resolve(recipe) if isinstance(recipe, CancelNth) else recipe
-        self.now_ms += len(self.log) % 3
+        command = resolve(recipe, self.reference)
+        self.now_ms += self.steps % 3
+        self.steps += 1
+        expected = self.reference.apply(command, self.now_ms)
         events = self.core.apply(command, self.now_ms)
-        assert events == self.reference.apply(command, self.now_ms), command
+        require_equal(events, expected, command)
         invariants.check(self.core)
-        self.log.append((command, self.now_ms, events))
+        self.rows.store(events)
+        if self.log is not None:
+            self.log.append((command, self.now_ms, events))
         return events
 
-    def resolve(self, recipe: CancelNth) -> CancelOrder:
-        """Name one of the open orders by its id, by its client id, by both, or by ids that disagree."""
-        resting = self.reference.open_orders()
-        if not resting:
-            return CancelOrder(1, 1, 1, "", recipe.cancel_id)
-        order = resting[recipe.number % len(resting)]
-        order_id = order.id if recipe.names != 1 else 0
-        client_order_id = ("", order.command.client_order_id, order.command.client_order_id, "other")[recipe.names]
-        return CancelOrder(order.command.account, order.command.market, order_id, client_order_id, recipe.cancel_id)
+    def close_batch(self) -> Changes:
+        """End a batch on both, and return what it tells."""
+        expected = self.reference.close_batch()
+        changes = self.core.close_batch()
+        require_equal(changes[0], expected[0], "levels")
+        require_equal(changes[1], expected[1], "balances")
+        self.rows.store_levels(changes[0])
+        assert balances_agree(self.rows, changes[1])
+        if self.log is not None:
+            self.batches.append((self.steps, changes))
+        return changes
+
+    def restart(self) -> None:
+        """Go on with a core that was restored. A batch must just have ended."""
+        restored = restore(self)
+        assert state_hash(restored) == state_hash(self.core), "a restored core has another state"
+        assert restored.close_batch() == ([], []), "what was restored is not what was told"
+        self.core = restored
 
 
-def replay(markets: Iterable[MarketSpec], log: Iterable[tuple[Command, int, list[Event]]]) -> Core:
-    """Apply logged commands to a new core, without batches, and require the logged events."""
-    core = Core(markets)
-    for command, now_ms, events in log:
+def require_equal(said: Sequence[object], expected: Sequence[object], what: object) -> None:
+    """Raise Difference with the first thing that is not the same."""
+    if list(said) == list(expected):
+        return
+    for index in range(max(len(said), len(expected))):
+        core = said[index] if index < len(said) else "nothing"
+        reference = expected[index] if index < len(expected) else "nothing"
+        if core != reference:
+            raise Difference(f"{what}\n  differs at {index}\n  core:      {core}\n  reference: {reference}")
+
+
+def prefetch(core: Core, rows: Rows, batch: Iterable[Recipe]) -> None:
+    """Tell the core which references of a batch were used before it."""
+    orders: set[tuple[int, str]] = set()
+    transfers: set[tuple[str, Reason]] = set()
+    references: set[str] = set()
+    changes: set[str] = set()
+    for recipe in batch:
+        orders |= names_in(recipe, rows)
+        if isinstance(recipe, Transfer):
+            transfers.add((recipe.reference, recipe.reason))
+        elif isinstance(recipe, HoldFunds | SettleHold | ReleaseHold):
+            references.add(recipe.reference)
+        elif isinstance(recipe, SetMarket | SetTerms | ChangeMarket):
+            changes.add(recipe.reference)
+    core.learn_orders([(*name, rows.names[name]) for name in sorted(orders & set(rows.names))])
+    core.learn_transfers(sorted(transfers & rows.transfers))
+    core.learn_changes(sorted(changes & rows.changes))
+    known = [rows.holds[reference] for reference in sorted(references & set(rows.holds))]
+    core.learn_holds([(hold.reference, hold.account, hold.asset, hold.amount, hold.state) for hold in known])
+
+
+def names_in(recipe: Recipe, rows: Rows) -> set[tuple[int, str]]:
+    """Return (account, client order id) of the orders that a command places or names."""
+    if isinstance(recipe, CancelNth | AmendNth | ReplaceNth):  # who knows which: any that is open
+        names = {(row.card.order.account, row.card.order.client_order_id) for row in rows.orders.values()}
+        if isinstance(recipe, ReplaceNth):
+            names |= {(account, recipe.order.client_order_id) for account in ACCOUNTS}
+        return names
+    if isinstance(recipe, PlaceList):
+        return names_in(recipe.above, rows) | names_in(recipe.below, rows)
+    if isinstance(recipe, ReplaceOrder):
+        return names_in(recipe.cancel, rows) | names_in(recipe.order, rows)
+    if isinstance(recipe, PlaceOrder | CancelOrder | AmendOrder):
+        return {(recipe.account, recipe.client_order_id)}
+    return set()
+
+
+def replay(session: Session) -> Core:
+    """Apply a session's commands to a new core, in the same batches, and require the same events and changes."""
+    assert session.log is not None
+    core = Core(session.markets)
+    batches = dict(session.batches)
+    for step, (command, now_ms, events) in enumerate(session.log, 1):
         assert core.apply(command, now_ms) == events
+        if step in batches:
+            assert core.close_batch() == batches[step]
     return core
 
 
 def restore(session: Session) -> Core:
     """Build a new core from what the events of a session would have left in a database."""
-    events = [event for _, _, events in session.log for event in events]
-    core, old = Core(session.markets), session.core
-    core.restore_counters(old.sequence, old.last_order, old.last_execution, old.time_ms)
-    for book in old.books():
-        core.restore_market(book.spec.id, book.last_trade, book.last_update)
-    for (owner, asset), balance in _balances(events).items():
-        core.restore_balance(owner, asset, balance)
-    for hold in {event.reference: event for event in events if isinstance(event, HoldChanged)}.values():
-        if hold.state is HoldState.HELD:
-            core.restore_hold(hold.reference, hold.account, hold.asset, hold.amount)
-    rows = {event.order: event for event in events if isinstance(event, Executed)}
-    for order_id in sorted(rows):
-        if rows[order_id].status.is_open:
-            core.restore_order(**_columns(rows[order_id]))
-    return core
-
-
-def _balances(events: Iterable[Event]) -> dict[tuple[int, int], int]:
-    """The sums of all postings, by owner and asset."""
-    balances: dict[tuple[int, int], int] = {}
-    for event in events:
-        if isinstance(event, Posted):
-            balances[event.debit, event.asset] = balances.get((event.debit, event.asset), 0) - event.amount
-            balances[event.credit, event.asset] = balances.get((event.credit, event.asset), 0) + event.amount
-    return balances
-
-
-def _columns(row: Executed) -> dict[str, int | str]:
-    """The columns of an order's row after its last execution, as plain integers, as a database gives them."""
-    return {
-        "id": row.order,
-        "account": row.account,
-        "market": row.market,
-        "client_order_id": row.client_order_id,
-        "side": int(row.side),
-        "type": int(row.type),
-        "time_in_force": int(row.time_in_force),
-        "status": int(row.status),
-        "price": row.price,
-        "quantity": row.quantity,
-        "quote_quantity": row.quote_quantity,
-        "executed": row.executed,
-        "executed_quote": row.executed_quote,
-        "created_ms": row.created_ms,
-        "updated_ms": row.time_ms,
-    }
+    return session.rows.restored(session.core.sequence, session.core.time_ms)

@@ -6,12 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engine.tables import ANN, BOB, BUY, CARL, SELL, cancel, exchange, order
-from trading.engine.orders import Order
+import msgspec
+
+from tests.engine.tables import (
+    ANN,
+    BOB,
+    BUY,
+    CARL,
+    LIMIT_MAKER,
+    LOT,
+    SELL,
+    STOP_LOSS,
+    cancel,
+    exchange,
+    oco,
+    order,
+    stop,
+)
+from trading.engine.commands import CancelAll
+from trading.engine.orders import Order, OrderList, Special
 
 ENGINE = Path(__file__).resolve().parents[2] / "trading" / "engine"
 ALLOWED = {
-    "bisect", "collections", "enum", "hashlib", "mex", "msgspec", "trading", "typing", "wallets",
+    "bisect", "collections", "enum", "hashlib", "math", "mex", "msgspec", "trading", "typing", "wallets",
 }  # fmt: skip
 ALLOWED_OF_OURS = ("mex.money", "mex.limits", "trading.engine", "wallets.ledger.chart")
 FORBIDDEN = ("django", "channels", "celery", "redis", "asyncio", "logging", "random", "socket")
@@ -56,7 +73,16 @@ def test_orders_that_left_the_book_are_freed_without_the_garbage_collector() -> 
             session.core.apply(cancel(ANN, name=f"b{step}"), session.now_ms)
             session.core.apply(order(BOB, BUY, 7, 10, f"d{step}"), session.now_ms)
             session.core.apply(order(CARL, BUY, 3, 10, f"e{step}"), session.now_ms)
-        alive = [thing for thing in gc.get_objects() if isinstance(thing, Order)]
+            session.core.apply(stop(ANN, SELL, STOP_LOSS, 1, 11, name=f"f{step}", trailing_delta=900), session.now_ms)
+            session.core.apply(order(ANN, SELL, 3, 12, f"g{step}", iceberg_quantity=LOT), session.now_ms)
+            both = oco(stop(BOB, BUY, STOP_LOSS, 2, 20), order(BOB, BUY, 2, 9, "x", type=LIMIT_MAKER), f"l{step}")
+            above, below = (
+                msgspec.structs.replace(leg, client_order_id=f"{leg.type}{step}") for leg in (both.above, both.below)
+            )
+            session.core.apply(msgspec.structs.replace(both, above=above, below=below), session.now_ms)
+            for account in (ANN, BOB):
+                session.core.apply(CancelAll(account, 1, "x"), session.now_ms)
+        alive = [thing for thing in gc.get_objects() if isinstance(thing, Order | OrderList | Special)]
     finally:
         gc.enable()
 

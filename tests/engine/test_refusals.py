@@ -1,132 +1,185 @@
-"""Why orders and cancels are refused, in order of precedence, and that a refusal changes nothing."""
+"""Why orders are refused, in order of precedence, and that a refusal changes nothing."""
 
 import msgspec
 import pytest
 
+from tests.engine.shell import Session
 from tests.engine.tables import (
     ANN,
     BOB,
     BUY,
     CARL,
+    CASH,
+    CHAIN,
+    COIN,
     FOK,
     IOC,
+    LIMIT,
     LIMIT_MAKER,
     LOT,
     MARKET,
-    PLAIN,
     SELL,
+    STOP_LOSS,
+    STOP_LOSS_LIMIT,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
     TICK,
-    cancel,
+    after,
     exchange,
-    market_order,
+    market,
+    oco,
     order,
     reject_of,
+    stop,
 )
-from trading.engine.commands import CancelOrder, PlaceOrder
+from trading.engine.commands import PlaceList, PlaceOrder, Transfer
 from trading.engine.core import Core
-from trading.engine.enums import MarketStatus, Reject
+from trading.engine.enums import PRECEDENCE, MarketStatus, Reason
 from trading.engine.snapshot import state_hash
 
-STRICT = msgspec.structs.replace(
-    PLAIN, price_min=2 * TICK, price_max=50 * TICK, quantity_min=2 * LOT, quantity_max=40 * LOT,
-    notional_min=20, notional_max=500, orders_max=2,
+DAN, EVE = 4, 5
+STRICT = market(
+    price_min=2 * TICK, price_max=50 * TICK, quantity_min=2 * LOT, quantity_max=40 * LOT, notional_min=20,
+    notional_max=500, orders_max=4, algo_orders_max=2, iceberg_parts_max=4, position_max=100 * LOT, trailing_min=10,
+    trailing_max=2_000, bid_up_ppm=1_500_000, ask_down_ppm=500_000,
 )  # fmt: skip
-HALTED = msgspec.structs.replace(PLAIN, id=2, status=MarketStatus.HALT)
+HALTED = market(id=2, symbol="HALTED", status=MarketStatus.HALT)
+QUIET = market(id=3, symbol="QUIET")
 
 
-def same_but_for_the_count(core: Core) -> str:
-    """Return the hash of a state with its count of commands set aside."""
-    core.restore_counters(0, core.last_order, core.last_execution, core.time_ms)
+def crowded() -> Session:
+    """Return a session in which nearly every rule can be broken.
+
+    The market stands at 10 with a bid at 11. Ann has as many orders as she may, Bob as many that wait, Carl nearly as
+    much coin, Dan nothing at all.
+    """
+    session = exchange([STRICT, HALTED, QUIET], funds=0)
+    for owner, coin, cash in ((ANN, 800, 300), (BOB, 800, 300), (CARL, 990, 300), (EVE, 500, 1_000)):
+        for asset, amount in ((COIN, coin), (CASH, cash)):
+            after(session, Transfer(f"{owner}:{asset}", CHAIN, owner, asset, amount, Reason.DEPOSIT))
+    return after(
+        session,
+        order(EVE, SELL, 2, 10),
+        order(EVE, BUY, 2, 10),
+        order(EVE, BUY, 2, 11),
+        order(ANN, BUY, 5, 5, "used"),
+        order(ANN, BUY, 5, 5, "second"),
+        stop(ANN, BUY, STOP_LOSS, 5, 12, name="third"),
+        stop(ANN, SELL, STOP_LOSS, 5, 8, name="fourth"),
+        stop(BOB, SELL, STOP_LOSS, 5, 8, name="first"),
+        stop(BOB, SELL, STOP_LOSS, 5, 8, name="second"),
+    )
+
+
+def state_of(core: Core) -> str:
+    """Return the hash of a state with its count of commands and its time set aside."""
+    core.restore_counters(sequence=0, last_order=core.last_order, last_list=core.last_list, time_ms=0)
     return state_hash(core)
 
 
+def maker(account: int, side: object, lots: int, ticks: int, **changes: object) -> PlaceOrder:
+    return order(account, side, lots, ticks, "new", **({"type": LIMIT_MAKER} | changes))
+
+
+def limit_stop(account: int, lots: int, at: int, ticks: int, **changes: object) -> PlaceOrder:
+    """A buyer whose condition the last price meets already, if `at` is at most 10."""
+    return stop(account, BUY, STOP_LOSS_LIMIT, lots, at, ticks, "new", **changes)
+
+
 # Each row breaks its own rule and, where it can, all rules after it, so that only precedence decides.
-PRECEDENCE = [
-    ("DUPLICATE_ORDER", order(ANN, BUY, 0, 0, "used", market=9)),
+ROWS = [
+    ("DUPLICATE_ORDER", order(ANN, BUY, 0, 0, "used", market=9, quote_quantity=-1)),
     ("MARKET_UNKNOWN", order(ANN, BUY, 0, 0, "new", market=9, quote_quantity=-1)),
     ("MARKET_CLOSED", order(ANN, BUY, 0, 0, "new", market=2, quote_quantity=-1)),
-    ("INVALID", order(ANN, BUY, 0, 0, "new", quote_quantity=5)),
-    ("PRICE_FILTER", order(ANN, SELL, 1, 1, "new", type=LIMIT_MAKER)),
-    ("LOT_SIZE", order(ANN, SELL, 1, 2, "new", type=LIMIT_MAKER)),
-    ("NOTIONAL", order(ANN, SELL, 2, 2, "new", type=LIMIT_MAKER)),
-    ("MAX_NUM_ORDERS", order(ANN, SELL, 10, 2, "new", type=LIMIT_MAKER)),
-    ("WOULD_TAKE", order(CARL, SELL, 40, 2, "new", type=LIMIT_MAKER)),
-    ("INSUFFICIENT_FUNDS", order(CARL, SELL, 40, 9, "new", type=LIMIT_MAKER)),
+    ("INVALID", maker(ANN, BUY, 1, 60, iceberg_quantity=5, quote_quantity=5)),
+    ("PRICE_FILTER", maker(ANN, BUY, 1, 60, iceberg_quantity=1)),
+    ("PRICE_FILTER", limit_stop(ANN, 1, 1, 16, iceberg_quantity=1, trailing_delta=5)),
+    ("PERCENT_PRICE", maker(ANN, BUY, 1, 16, iceberg_quantity=1)),
+    ("LOT_SIZE", maker(ANN, BUY, 1, 15, iceberg_quantity=1)),
+    ("LOT_SIZE", limit_stop(ANN, 40, 9, 15, iceberg_quantity=5, trailing_delta=5)),
+    ("ICEBERG_PARTS", limit_stop(ANN, 40, 9, 15, iceberg_quantity=LOT, trailing_delta=5)),
+    ("NOTIONAL", limit_stop(ANN, 40, 9, 15, trailing_delta=5)),
+    ("TRAILING_DELTA", limit_stop(ANN, 30, 9, 15, trailing_delta=5)),
+    ("MAX_NUM_ORDERS", limit_stop(ANN, 30, 9, 15)),
+    ("MAX_NUM_ALGO_ORDERS", limit_stop(BOB, 30, 9, 15)),
+    ("MAX_POSITION", limit_stop(CARL, 30, 9, 15)),
+    ("MAX_POSITION", maker(CARL, BUY, 30, 15)),
+    ("PRICE_RELATION", stop(DAN, BUY, STOP_LOSS, 5, name="new", market=3, trailing_delta=100)),
+    ("WOULD_TRIGGER", limit_stop(DAN, 30, 9, 15)),
+    ("WOULD_TAKE", maker(DAN, SELL, 30, 11)),
+    ("INSUFFICIENT_FUNDS", maker(DAN, SELL, 30, 12)),
 ]
 
 
-@pytest.mark.parametrize(("expected", "command"), PRECEDENCE)
+@pytest.mark.parametrize(("expected", "command"), ROWS)
 def test_the_first_broken_rule_is_told_and_nothing_changes(expected: str, command: PlaceOrder) -> None:
-    session = exchange([STRICT, HALTED], funds=100)
-    for name in ("used", "second"):  # as many orders as Ann may have
-        assert reject_of(session.step(order(ANN, BUY, 5, 5, name))) == ""
-    before = same_but_for_the_count(session.core)
-
-    events = session.core.apply(command, session.now_ms)
-
-    assert reject_of(events) == expected
-    assert same_but_for_the_count(session.core) == before
-
-
-def test_the_refusals_of_orders_are_numbered_in_their_order_of_precedence() -> None:
-    numbers = [Reject[expected] for expected, _ in PRECEDENCE if expected != "INVALID"]
-
-    assert numbers == sorted(numbers)
-
-
-@pytest.mark.parametrize(
-    ("expected", "command"),
-    [
-        ("", order(BOB, BUY, 10, 2)),
-        ("", order(BOB, BUY, 2, 50)),
-        ("PRICE_FILTER", order(BOB, BUY, 10, 51)),
-        ("PRICE_FILTER", order(BOB, BUY, 10, 5, price=5 * TICK + 1)),
-        ("PRICE_FILTER", order(BOB, BUY, 10, -5)),
-        ("", order(BOB, BUY, 40, 2)),
-        ("LOT_SIZE", order(BOB, BUY, 41, 2)),
-        ("LOT_SIZE", order(BOB, BUY, 10, 5, quantity=10 * LOT + 1)),
-        ("LOT_SIZE", order(BOB, BUY, -10, 5)),
-        ("LOT_SIZE", market_order(BOB, SELL, lots=1)),
-        ("LOT_SIZE", market_order(BOB, SELL, lots=41)),
-        ("LOT_SIZE", market_order(BOB, BUY, lots=-2)),
-        ("NOTIONAL", order(BOB, BUY, 3, 6)),
-        ("", order(BOB, BUY, 5, 4)),
-        ("", order(BOB, BUY, 25, 20)),
-        ("NOTIONAL", order(BOB, BUY, 26, 20)),
-        ("NOTIONAL", market_order(BOB, SELL, quote=19)),
-        ("", market_order(BOB, SELL, quote=20)),
-    ],
-)
-def test_filters_at_their_edges(expected: str, command: PlaceOrder) -> None:
-    session = exchange(STRICT)
+    session = crowded()
+    before = state_of(session.core)
 
     assert reject_of(session.step(command)) == expected
+    assert state_of(session.core) == before
 
 
-def test_the_notional_of_a_market_order_is_what_it_would_trade_now() -> None:
-    session = exchange(STRICT)
-    session.step(order(ANN, BUY, 2, 10))
-    session.step(order(ANN, BUY, 10, 3))
-
-    too_little = session.step(market_order(BOB, BUY, lots=2))
-    below = session.step(order(CARL, SELL, 3, 9, "leaves 8", quantity=2 * LOT))
-    small = session.step(market_order(BOB, SELL, lots=6))
-
-    assert reject_of(too_little) == ""  # nobody sells: accepted, then expired
-    assert reject_of(below) == "NOTIONAL"
-    assert reject_of(small) == ""
-    assert reject_of(session.step(market_order(BOB, SELL, lots=3))) == "NOTIONAL"  # 3 lots at 3
+def test_every_refusal_has_a_row_and_the_rows_are_in_order() -> None:
+    assert tuple(dict.fromkeys(expected for expected, _ in ROWS)) == tuple(reject.name for reject in PRECEDENCE)
 
 
-def test_orders_that_cannot_rest_are_not_counted_against_the_number_of_orders() -> None:
-    session = exchange(STRICT)
-    session.step(order(ANN, BUY, 5, 5, "a"))
-    session.step(order(ANN, BUY, 5, 5, "b"))
+def list_of(above: PlaceOrder, below: PlaceOrder, **changes: object) -> PlaceList:
+    return oco(
+        msgspec.structs.replace(above, client_order_id="above"),
+        msgspec.structs.replace(below, client_order_id="below"),
+        **changes,
+    )
 
-    assert reject_of(session.step(order(ANN, BUY, 5, 5, "c"))) == "MAX_NUM_ORDERS"
-    assert reject_of(session.step(order(ANN, BUY, 5, 5, "c", time_in_force=IOC))) == ""
-    assert reject_of(session.step(market_order(ANN, SELL, lots=5))) == ""  # takes "a", her own
-    assert reject_of(session.step(order(ANN, BUY, 5, 5, "d"))) == ""
+
+def seller_stop(account: int, lots: int, at: int, **changes: object) -> PlaceOrder:
+    return stop(account, SELL, STOP_LOSS, lots, at, **changes)
+
+
+LIST_ROWS = [
+    ("DUPLICATE_ORDER", oco(maker(ANN, BUY, 0, 0), order(BOB, BUY, 0, 0, "new"), market=9)),
+    ("DUPLICATE_ORDER", oco(order(ANN, BUY, 0, 0, "used"), order(ANN, SELL, 0, 0, "new"), market=9)),
+    ("MARKET_UNKNOWN", list_of(maker(ANN, BUY, 0, 0), order(BOB, BUY, 0, 0), market=9)),
+    ("MARKET_CLOSED", list_of(maker(ANN, BUY, 0, 0), order(BOB, BUY, 0, 0), market=2)),
+    ("INVALID", list_of(maker(ANN, SELL, 1, 60), seller_stop(ANN, 1, 60, stop_price=-1))),
+    ("PRICE_FILTER", list_of(maker(ANN, SELL, 1, 60), seller_stop(ANN, 1, 60))),
+    ("PERCENT_PRICE", list_of(maker(ANN, SELL, 1, 4), seller_stop(ANN, 1, 60))),
+    ("LOT_SIZE", list_of(maker(ANN, SELL, 1, 11, iceberg_quantity=1), seller_stop(ANN, 1, 60))),
+    ("ICEBERG_PARTS", list_of(maker(ANN, SELL, 40, 20, iceberg_quantity=LOT), seller_stop(ANN, 40, 60))),
+    ("NOTIONAL", list_of(maker(ANN, SELL, 40, 20), seller_stop(ANN, 40, 60))),
+    ("TRAILING_DELTA", list_of(stop(ANN, SELL, TAKE_PROFIT, 40, 9, trailing_delta=5), seller_stop(ANN, 40, 60))),
+    ("PRICE_FILTER", list_of(maker(ANN, SELL, 30, 11), seller_stop(ANN, 30, 60))),  # now the one below
+    ("TRAILING_DELTA", list_of(maker(ANN, SELL, 30, 11), seller_stop(ANN, 30, 12, trailing_delta=5))),
+    ("MAX_NUM_ORDERS", list_of(maker(ANN, SELL, 30, 11), seller_stop(ANN, 30, 12))),
+    ("MAX_NUM_ALGO_ORDERS", list_of(maker(BOB, SELL, 30, 11), seller_stop(BOB, 30, 12))),
+    (
+        "MAX_POSITION",
+        list_of(stop(CARL, BUY, STOP_LOSS_LIMIT, 30, 10, 15), stop(CARL, BUY, TAKE_PROFIT_LIMIT, 30, 10, 15)),
+    ),
+    ("PRICE_RELATION", list_of(maker(DAN, SELL, 30, 11), seller_stop(DAN, 30, 12))),
+    ("WOULD_TRIGGER", list_of(maker(DAN, SELL, 30, 11), seller_stop(DAN, 30, 10))),
+    ("WOULD_TAKE", list_of(maker(DAN, SELL, 30, 11), seller_stop(DAN, 30, 9))),
+    ("INSUFFICIENT_FUNDS", list_of(maker(DAN, SELL, 30, 12), seller_stop(DAN, 30, 9))),
+]
+
+
+@pytest.mark.parametrize(("expected", "command"), LIST_ROWS)
+def test_the_first_broken_rule_of_a_list_is_told_and_nothing_changes(expected: str, command: PlaceList) -> None:
+    session = crowded()
+    before = state_of(session.core)
+
+    assert reject_of(session.step(command)) == expected
+    assert state_of(session.core) == before
+
+
+def test_refused_orders_get_no_id_and_may_be_sent_again() -> None:
+    session = after(exchange(funds=100), order(ANN, BUY, 5, 5, "a"))
+    assert reject_of(session.step(order(ANN, BUY, 50, 5, "b"))) == "INSUFFICIENT_FUNDS"
+
+    after(session, order(ANN, BUY, 5, 5, "b"))
+
+    assert session.core.last_order == 2
+    assert session.core.sequence == session.steps
 
 
 @pytest.mark.parametrize(
@@ -136,16 +189,44 @@ def test_orders_that_cannot_rest_are_not_counted_against_the_number_of_orders() 
         {"account": -2},
         {"client_order_id": ""},
         {"client_order_id": "x" * 37},
+        {"quantity": -10},
+        {"quantity": 2**63},
+        {"price": -TICK},
+        {"price": 2**63},
         {"quote_quantity": 5},
         {"quote_quantity": -5},
+        {"stop_price": -TICK},
+        {"stop_price": 6 * TICK},
+        {"trailing_delta": 100},
+        {"trailing_delta": -1},
+        {"iceberg_quantity": -LOT},
+        {"iceberg_quantity": 2**63},
+        {"iceberg_quantity": LOT, "time_in_force": IOC},
+        {"iceberg_quantity": LOT, "time_in_force": FOK},
         {"type": LIMIT_MAKER, "time_in_force": FOK},
+        {"type": LIMIT_MAKER, "time_in_force": IOC},
         {"type": LIMIT_MAKER, "quote_quantity": 5},
+        {"type": LIMIT_MAKER, "stop_price": 6 * TICK},
         {"type": MARKET},
         {"type": MARKET, "price": 0, "quote_quantity": 5},
-        {"type": MARKET, "price": 0, "quantity": 0},
         {"type": MARKET, "price": 0, "quantity": 0, "quote_quantity": -5},
         {"type": MARKET, "price": 0, "quantity": 0, "quote_quantity": 2**63},
         {"type": MARKET, "price": 0, "time_in_force": IOC},
+        {"type": MARKET, "price": 0, "stop_price": 6 * TICK},
+        {"type": MARKET, "price": 0, "trailing_delta": 100},
+        {"type": MARKET, "price": 0, "iceberg_quantity": LOT},
+        {"type": STOP_LOSS, "price": 0},
+        {"type": STOP_LOSS, "stop_price": 6 * TICK},
+        {"type": STOP_LOSS, "price": 0, "stop_price": 6 * TICK, "time_in_force": IOC},
+        {"type": STOP_LOSS, "price": 0, "stop_price": 6 * TICK, "iceberg_quantity": LOT},
+        {"type": STOP_LOSS, "price": 0, "stop_price": 6 * TICK, "quantity": 0, "quote_quantity": 50},
+        {"type": TAKE_PROFIT, "price": 0},
+        {"type": TAKE_PROFIT, "stop_price": 4 * TICK},
+        {"type": TAKE_PROFIT, "price": 0, "stop_price": 4 * TICK, "time_in_force": FOK},
+        {"type": STOP_LOSS_LIMIT},
+        {"type": STOP_LOSS_LIMIT, "stop_price": 6 * TICK, "time_in_force": IOC, "iceberg_quantity": LOT},
+        {"type": TAKE_PROFIT_LIMIT},
+        {"type": TAKE_PROFIT_LIMIT, "trailing_delta": 2**63},
     ],
 )
 def test_orders_that_contradict_themselves_are_invalid(changes: dict[str, object]) -> None:
@@ -154,60 +235,20 @@ def test_orders_that_contradict_themselves_are_invalid(changes: dict[str, object
     assert reject_of(session.step(msgspec.structs.replace(order(ANN, BUY, 5, 5), **changes))) == "INVALID"
 
 
-def test_refused_orders_get_no_id_and_may_be_sent_again() -> None:
-    session = exchange(funds=100)
-    session.step(order(ANN, BUY, 5, 5, "a"))
-    assert reject_of(session.step(order(ANN, BUY, 50, 5, "b"))) == "INSUFFICIENT_FUNDS"
-
-    session.step(order(ANN, BUY, 5, 5, "b"))
-
-    assert session.core.last_order == 2
-    assert session.core.sequence == len(session.log)
-
-
-def test_funds_that_are_held_cannot_be_used_twice() -> None:
-    session = exchange(funds=100)
-
-    assert reject_of(session.step(order(ANN, BUY, 10, 6))) == ""
-    assert reject_of(session.step(order(ANN, BUY, 10, 5))) == "INSUFFICIENT_FUNDS"
-    assert reject_of(session.step(order(ANN, BUY, 10, 4))) == ""
-    assert reject_of(session.step(order(ANN, SELL, 10, 99))) == ""
-    assert reject_of(session.step(order(ANN, SELL, 1, 99))) == "INSUFFICIENT_FUNDS"
-
-
 @pytest.mark.parametrize(
-    ("expected", "command"),
+    ("changes", "expected"),
     [
-        ("", cancel(ANN, 1)),
-        ("", cancel(ANN, name="one")),
-        ("", cancel(ANN, 1, "one")),
-        ("UNKNOWN_ORDER", cancel(ANN, 1, "two")),
-        ("UNKNOWN_ORDER", cancel(ANN)),
-        ("UNKNOWN_ORDER", cancel(ANN, 7)),
-        ("UNKNOWN_ORDER", cancel(ANN, -1)),
-        ("UNKNOWN_ORDER", cancel(BOB, 1)),
-        ("UNKNOWN_ORDER", cancel(BOB, name="one")),
-        ("UNKNOWN_ORDER", cancel(ANN, 3)),  # filled
-        ("MARKET_UNKNOWN", cancel(ANN, 1, market=9)),
+        ({"client_order_id": "x" * 36}, ""),
+        ({"quantity": 0}, "LOT_SIZE"),
+        ({"price": 0}, "PRICE_FILTER"),
+        ({"quantity": 2**63 - 1}, "LOT_SIZE"),
+        ({"price": 2**63 - 1}, "PRICE_FILTER"),
+        ({"type": MARKET, "price": 0, "quantity": 0}, "LOT_SIZE"),
+        ({"type": STOP_LOSS_LIMIT, "price": 0, "stop_price": 6 * TICK}, "PRICE_FILTER"),
+        ({"type": LIMIT, "quantity": 0, "price": 0}, "PRICE_FILTER"),
     ],
 )
-def test_cancels(expected: str, command: CancelOrder) -> None:
+def test_what_is_missing_or_too_large_is_left_to_its_filter(changes: dict[str, object], expected: str) -> None:
     session = exchange()
-    session.step(order(ANN, BUY, 5, 5, "one"))
-    session.step(order(ANN, BUY, 5, 5, "two"))
-    session.step(order(ANN, SELL, 1, 5, "three"))
 
-    assert reject_of(session.step(command)) == expected
-
-
-def test_a_halted_market_takes_cancels_and_an_order_is_unknown_in_another_market() -> None:
-    session = exchange([PLAIN, HALTED])
-    core = session.core
-    core.restore_order(
-        id=1, account=ANN, market=2, client_order_id="one", side=1, type=1, time_in_force=1, status=1,
-        price=5 * TICK, quantity=5 * LOT, quote_quantity=0, executed=0, executed_quote=0, created_ms=1,
-    )  # fmt: skip
-
-    assert reject_of(core.apply(cancel(ANN, 1, market=1), core.time_ms)) == "UNKNOWN_ORDER"
-    assert reject_of(core.apply(order(ANN, BUY, 5, 5, "new", market=2), core.time_ms)) == "MARKET_CLOSED"
-    assert reject_of(core.apply(cancel(ANN, 1, market=2), core.time_ms)) == ""
+    assert reject_of(session.step(msgspec.structs.replace(order(ANN, BUY, 5, 5), **changes))) == expected

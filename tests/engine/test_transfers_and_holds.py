@@ -2,11 +2,10 @@
 
 import pytest
 
-from tests.engine.tables import ANN, BOB, BUY, CASH, CHAIN, COIN, FEES, balances, exchange, funds_of, order, reject_of
-from tests.engine.tables import postings as postings_of
+from tests.engine.tables import ANN, BOB, BUY, CASH, CHAIN, COIN, FEES, balances, exchange, funds_of, order
 from trading.engine.commands import HoldFunds, ReleaseHold, SettleHold, Transfer
 from trading.engine.enums import HoldState, Reason, Reject
-from trading.engine.events import HoldChanged, Rejected, TransferRepeated
+from trading.engine.events import HoldChanged, Posted, Rejected, TransferRepeated
 
 DEPOSIT = Transfer("d1", CHAIN, ANN, COIN, 50, Reason.DEPOSIT)
 
@@ -16,8 +15,8 @@ def test_a_deposit_moves_funds_from_the_chain_to_the_user() -> None:
 
     events = session.step(DEPOSIT)
 
-    assert postings_of(events) == [("DEPOSIT", CHAIN, ANN, COIN, 50)]
-    assert balances(events) == [(CHAIN, COIN, -50, 0), (ANN, COIN, 50, 0)]
+    assert events == [Posted(CHAIN, ANN, COIN, 50, Reason.DEPOSIT, "d1")]
+    assert balances(session.close_batch()) == [(CHAIN, COIN, -50, 0), (ANN, COIN, 50, 0)]
 
 
 def test_a_transfer_is_applied_once_per_reference_and_reason() -> None:
@@ -28,7 +27,7 @@ def test_a_transfer_is_applied_once_per_reference_and_reason() -> None:
     other_reason = session.step(Transfer("d1", CHAIN, ANN, COIN, 50, Reason.ADJUSTMENT))
 
     assert repeated == [TransferRepeated("d1")]
-    assert len(postings_of(other_reason)) == 1
+    assert other_reason == [Posted(CHAIN, ANN, COIN, 50, Reason.ADJUSTMENT, "d1")]
     assert funds_of(session, ANN)[0] == 100
 
 
@@ -69,23 +68,37 @@ def test_a_settled_hold_pays_the_chain_and_the_fee() -> None:
     session = exchange(funds=100)
 
     held = session.step(HoldFunds("w", ANN, COIN, 60))
+    after_hold = session.close_batch()
     settled = session.step(SettleHold("w", 4))
 
-    assert held[0] == HoldChanged("w", ANN, COIN, 60, HoldState.HELD)
-    assert balances(held) == [(ANN, COIN, 100, 60)]
-    assert postings_of(settled) == [("WITHDRAWAL", ANN, CHAIN, COIN, 56), ("WITHDRAWAL_FEE", ANN, FEES, COIN, 4)]
-    assert settled[2] == HoldChanged("w", ANN, COIN, 60, HoldState.SETTLED)
-    assert balances(settled) == [(ANN, COIN, 40, 0), (CHAIN, COIN, -244, 0), (FEES, COIN, 4, 0)]
+    assert held == [HoldChanged("w", ANN, COIN, 60, HoldState.HELD)]
+    assert balances(after_hold) == [(ANN, COIN, 100, 60)]
+    assert settled == [
+        Posted(ANN, CHAIN, COIN, 56, Reason.WITHDRAWAL, "w"),
+        Posted(ANN, FEES, COIN, 4, Reason.WITHDRAWAL_FEE, "w"),
+        HoldChanged("w", ANN, COIN, 60, HoldState.SETTLED),
+    ]
+    assert balances(session.close_batch()) == [(FEES, COIN, 4, 0), (CHAIN, COIN, -244, 0), (ANN, COIN, 40, 0)]
+
+
+def test_a_hold_settled_without_a_fee_has_one_posting() -> None:
+    session = exchange(funds=100)
+    session.step(HoldFunds("w", ANN, COIN, 60))
+
+    assert session.step(SettleHold("w", 0)) == [
+        Posted(ANN, CHAIN, COIN, 60, Reason.WITHDRAWAL, "w"),
+        HoldChanged("w", ANN, COIN, 60, HoldState.SETTLED),
+    ]
 
 
 def test_a_released_hold_gives_everything_back() -> None:
     session = exchange(funds=100)
     session.step(HoldFunds("w", ANN, COIN, 60))
 
-    released = session.step(ReleaseHold("w"))
+    session.close_batch()
 
-    assert released[0] == HoldChanged("w", ANN, COIN, 60, HoldState.RELEASED)
-    assert balances(released) == [(ANN, COIN, 100, 0)]
+    assert session.step(ReleaseHold("w")) == [HoldChanged("w", ANN, COIN, 60, HoldState.RELEASED)]
+    assert balances(session.close_batch()) == [(ANN, COIN, 100, 0)]
 
 
 def test_a_hold_beyond_what_is_available_is_recorded_as_refused() -> None:
@@ -138,17 +151,21 @@ def test_repeats_report_and_change_nothing(
     made: str, command: HoldFunds | SettleHold | ReleaseHold, expected: HoldState | Reject, is_forgotten: bool
 ) -> None:
     session = exchange(funds=100)
-    session.run(MADE[made], batch_size=10 if is_forgotten else 1)
+    for earlier in MADE[made]:
+        session.step(earlier)
+    session.close_batch()
+    if is_forgotten:
+        session.core.forget()
     before = funds_of(session, ANN)
 
     session.run([command])
 
+    assert session.log is not None
     events = session.log[-1][2]
     if isinstance(expected, Reject):
-        assert reject_of(events) == expected.name
+        assert events == [Rejected(expected)]
     else:
-        assert [(event.reference, event.state) for event in events if isinstance(event, HoldChanged)] == [
-            ("w", expected)
-        ]
-        assert len(events) == 1
+        (event,) = events
+        assert isinstance(event, HoldChanged)
+        assert (event.reference, event.state) == ("w", expected)
     assert funds_of(session, ANN) == before

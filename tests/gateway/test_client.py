@@ -1,7 +1,7 @@
 """Commands of a web process: bounded, answered once, given up in time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,10 +12,10 @@ from launcher.services import Process
 from mex.errors import AnswerUnknown, EngineBusy
 from trading.engine.commands import CancelOrder, PlaceOrder
 from trading.engine.enums import OrderType, Reject, Side, TimeInForce
-from trading.engine.events import Event, Outcome, Rejected
+from trading.engine.events import Outcome, Rejected
 from trading.gateway import client as module
 from trading.gateway import pipes
-from trading.gateway.client import CommandClient
+from trading.gateway.client import CommandClient, Done
 
 ORDER = PlaceOrder(1, 1, "a", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, 100_000, 1_000)
 CANCEL = CancelOrder(1, 1, 5, "", "c")
@@ -55,35 +55,35 @@ async def test_new_orders_are_refused_while_the_engine_is_behind_and_cancels_pas
     async with running_client() as (client, pipe):
         for _ in range(3):
             await pipe.xadd(key, {pipes.FIELD: b""})
-        client.submit(ORDER, lambda events: None)
-        await until(lambda: client._backlog == 4)
+        client.submit(ORDER, lambda done: None)
+        await until(lambda: client._entries == 4)
 
         with pytest.raises(EngineBusy) as refused:
-            client.submit(ORDER, lambda events: None)
-        client.submit(CANCEL, lambda events: None)
+            client.submit(ORDER, lambda done: None)
+        client.submit(CANCEL, lambda done: None)
 
         assert (refused.value.code, refused.value.status) == (-1008, 503)
-        await until(lambda: client._backlog == 5)
+        await until(lambda: client._entries == 5)
         await pipe.xtrim(key, maxlen=0)
-        await until(lambda: client._backlog == 0)
-        client.submit(ORDER, lambda events: None)
+        await until(lambda: client._entries == 0)
+        client.submit(ORDER, lambda done: None)
 
 
 async def test_an_answer_is_given_once_and_an_overdue_one_is_unknown(
     valkey: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REPLY_TIMEOUT_S", 0.2)
-    told: list[Sequence[Event] | None] = []
+    told: list[Done | None] = []
     async with running_client() as (client, _):
         client.submit(ORDER, told.append)
         outcome = Outcome(client.name, 1, [Rejected(Reject.INSUFFICIENT_FUNDS)])
-        client.resolve(outcome)
-        client.resolve(outcome)
-        assert told == [[Rejected(Reject.INSUFFICIENT_FUNDS)]]
+        client.resolve(outcome, time_ms=5, sequence=7)
+        client.resolve(outcome, time_ms=5, sequence=7)
+        assert told == [Done([Rejected(Reject.INSUFFICIENT_FUNDS)], 5, 7)]
 
         with pytest.raises(AnswerUnknown):
             await client.request(ORDER)
-        client.resolve(Outcome(client.name, 2, []))
+        client.resolve(Outcome(client.name, 2, []), time_ms=6, sequence=8)
         assert len(told) == 1
 
 

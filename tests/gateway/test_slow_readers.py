@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from trading.engine.enums import MarketStatus, Side
-from trading.engine.events import BalanceChanged, Batch, LevelChanged, Outcome
+from trading.engine.events import BalanceChanged, Batch, LevelChanged
 from trading.engine.markets import MarketSpec
 from trading.gateway.catalog import Catalog
 from trading.gateway.feeds import Feeds
@@ -75,7 +75,7 @@ async def test_a_reader_may_be_closed_by_the_first_of_two_names_of_a_stream() ->
         feeds.subscribe(name, reader)
         reader.leaving.append(partial(feeds.unsubscribe, name, reader))
     change = LevelChanged(market=1, update=1, side=Side.BUY, price=1_000, quantity=100_000)
-    feeds.take(Batch(1, 0, [Outcome("", 0, [change])]))
+    feeds.take(Batch(1, 0, 1, [], [change], []))
 
     timer = asyncio.create_task(feeds.run())
     deadline = monotonic() + 5
@@ -98,7 +98,7 @@ async def test_a_reader_of_two_accounts_may_be_closed_by_an_event_of_the_first(a
         reader.leaving.append(partial(hub.unlisten, account, reader))
     changes = [BalanceChanged(account, 1, 100, 0) for account in accounts]
 
-    hub._answer(Batch(1, 0, [Outcome("", 0, changes)]))
+    hub._answer(Batch(1, 0, 1, [], [], changes))
 
     assert len(reader.heard) == 1
     await hub.close()

@@ -40,6 +40,7 @@ def start(tmp_path: Path, settings: dict[str, str], *command: str) -> subprocess
         ("an unknown database", {"DATABASE_URL": "mysql://mex@127.0.0.1/mex"}, "DATABASE_URL must be sqlite or"),
         ("no pipe", {"REDIS_URL": ""}, "the environment variable REDIS_URL must be set"),
         ("no node", {"BITCOIN_RPC_URL": ""}, "the environment variable BITCOIN_RPC_URL must be set"),
+        ("not an address", {"MEX_USDT_CONTRACT": "0x12"}, "MEX_USDT_CONTRACT must be an Ethereum address, was '0x12'"),
         ("not a number", {"MEX_SHARD": "one"}, "MEX_SHARD must be a whole number, was 'one'"),
         ("not a level", {"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of none, error, info, http, debug"),
     ],

@@ -53,10 +53,10 @@ class Cluster:
         """Return the DATABASE_URL of a database."""
         return f"postgresql://mex@127.0.0.1:{self._port}/{database}"
 
-    def new_database(self, name: str) -> str:
-        """Create a database and return its DATABASE_URL."""
+    def new_database(self, name: str, template: str = "template1") -> str:
+        """Create a database, a copy of another one, and return its DATABASE_URL."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def close(self) -> None:

@@ -25,6 +25,10 @@ class Breaking:
         self._name = name
         self._script = list(script)
 
+    def client(self) -> "Breaking":
+        """Break the same calls on every connection."""
+        return self
+
     def __getattr__(self, name: str) -> Any:
         real: Callable[..., Any] = getattr(self._pipe, name)
         if name != self._name or not self._script:

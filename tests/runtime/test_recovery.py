@@ -1,64 +1,59 @@
 """What the engine holds in memory is what the next one makes of the database."""
 
-import random
-
 import pytest
 
 from accounts.models import User
 from launcher.services import Process
-from trading.engine.commands import CancelOrder, Command, HoldFunds, Parcel, PlaceOrder, ReleaseHold, Request, Transfer
-from trading.engine.enums import OrderType, Reason, Side, TimeInForce
+from tests.runtime.sessions import Session
+from trading.engine.commands import Parcel, Request
+from trading.engine.enums import OrderState, Side
 from trading.engine.snapshot import state_hash
 from trading.gateway import pipes
-from trading.models import Market
+from trading.models import EngineState, Market, OrderCondition, OrderList, PreventedMatch
 from trading.runtime import recovery
 from trading.runtime.inbox import Intake
 from trading.runtime.loop import Engine
+from trading.selectors import book_levels, market_spec
+from wallets.ledger.audit import check_database
+
+SEEDS = (9, 10)
+COMMANDS = 2_500
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_state_after_each_batch_is_the_state_after_recovery(valkey: Process) -> None:
-    users = [User.objects.create(email=f"r{n}@runtime.test").pk for n in range(3)]
-    market = Market.objects.get(symbol="ETHBTC")
-    chance = random.Random(9)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_state_after_each_batch_is_the_state_after_recovery(valkey: Process, seed: int) -> None:
+    """Given commands of every kind in batches of many sizes, recovery, levels and the audit agree with the engine."""
+    users = [User.objects.create(email=f"r{n}@runtime.test").pk for n in range(4)]
+    session = Session(seed, users, [market_spec(market) for market in Market.objects.all()])
     engine = Engine(0, pipes.connection())
     engine.start()
-    assets = (market.base_id, market.quote_id)
-    commands: list[Command] = [
-        Transfer(f"r:{user}:{asset}", -5, user, asset, 10**11, Reason.ADJUSTMENT) for user in users for asset in assets
-    ]
-    for number in range(300):
-        commands.append(_next(chance, number, users, market))
+    commands = session.funding() + session.commands(COMMANDS)
 
+    seen = set()
     position = 0
     while commands:
-        size = chance.randint(1, 25)
+        size = session.chance.choice([1, 2, 10, 25, 100])
         batch, commands = commands[:size], commands[size:]
         position += 1
-        parcel = Parcel("", [Request(0, command) for command in batch])
-        engine.process(Intake(f"1-{position}", [parcel]))
+        engine.process(Intake(f"1-{position}", [Parcel("", [Request(0, command) for command in batch])]))
 
-        assert state_hash(engine.core) == state_hash(recovery.load(0)[0])
+        again = recovery.load(0).core
+        assert state_hash(again) == state_hash(engine.core)
+        seen |= {order.state for order in again.open_orders()}
+        assert sorted(book_levels()[2]) == sorted(
+            (book.spec.id, side, price, quantity)
+            for book in engine.core.books()
+            for side in Side
+            for price, quantity in book.levels(side, 1_000)
+        )
 
-    assert engine.core.open_orders()
-    assert engine.core.open_holds()
-    assert engine.core.book(market.pk).last_trade > 20
+    assert seen == set(OrderState)
+    assert OrderCondition.objects.filter(iceberg_quantity__gt=0).exists()
+    assert OrderList.objects.filter(status=2).exists()
+    assert PreventedMatch.objects.count() > 10
+    assert EngineState.objects.get(shard=0).rank_number > 100
+    # The session's holds are for nobody's withdrawal; all else is in order.
+    wrong = {finding.name: finding.first for finding in check_database() if not finding.has_passed}
+    assert wrong.keys() == {"holds have a withdrawal"}, wrong
     engine.close()
-
-
-def _next(chance: random.Random, number: int, users: list[int], market: Market) -> Command:
-    user = chance.choice(users)
-    kind = chance.random()
-    if kind < 0.2:
-        return CancelOrder(user, market.pk, chance.randint(1, number + 1), "", f"c{number}")
-    if kind < 0.25:
-        return HoldFunds(f"h{number}", user, market.base_id, 1_000_000)
-    if kind < 0.28:
-        return ReleaseHold(f"h{chance.randint(0, number)}")
-    side = chance.choice(list(Side))
-    quantity = chance.randint(1, 50) * market.lot
-    if kind < 0.35:
-        return PlaceOrder(user, market.pk, f"o{number}", side, OrderType.MARKET, TimeInForce.GTC, quantity, 0)
-    price = chance.randint(4980, 5020) * market.tick
-    force = chance.choice(list(TimeInForce))
-    return PlaceOrder(user, market.pk, f"o{number}", side, OrderType.LIMIT, force, quantity, price)

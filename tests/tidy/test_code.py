@@ -13,7 +13,7 @@ FUNCTION_LINES_MAX = 60
 TEST_FUNCTION_LINES_MAX = 90
 
 # Ratchets: what was too long when a rule was made. A name leaves these lists and never enters them.
-LONG_MODULES = {"tests/reference_book.py"}
+LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "tools"}
@@ -36,7 +36,7 @@ BANNED_CALLS = {
 MAY_CALL = {("wallets/selectors.py", "datetime.now"): "has its time zone"}
 
 PURE_STANDARD = {"__future__", "bisect", "collections", "collections.abc", "dataclasses", "enum", "hashlib", "heapq"}
-PURE_STANDARD |= {"itertools", "operator", "re", "struct", "typing"}
+PURE_STANDARD |= {"itertools", "math", "operator", "re", "struct", "typing"}
 PURE_OURS = {"mex.money", "mex.limits", "mex.errors", "wallets.ledger.chart"}
 
 

@@ -13,6 +13,7 @@ from wallets.ledger.chart import Owner
 KNOWN_FOLDERS = {
     ".ci",
     "accounts",
+    "bench",
     "docs",
     "launcher",
     "mex",

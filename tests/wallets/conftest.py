@@ -14,7 +14,11 @@ from accounts.models import User
 from accounts.services import account_register
 from tests.wallets.books import Books
 from tests.wallets.nodes import Anvil, Bitcoind
+from tests.wallets.tokens import scan
+from wallets import services
 from wallets.chains import keys
+from wallets.deposits.contracts import contract_deploy
+from wallets.deposits.pool import ethereum_pool_fill
 from wallets.models import Asset
 
 PASSWORD = "correct horse battery staple"
@@ -83,6 +87,25 @@ def eth(ledger_db: None, key_file: Path) -> Asset:
         "withdrawal_min": 1_000_000,
     }
     return Asset.objects.update_or_create(code="ETH", defaults=columns)[0]
+
+
+@pytest.fixture
+def usdt(eth: Asset, anvil: Anvil) -> Asset:
+    """The test token, deployed on the test's own chain, credited at three confirmations."""
+    columns = {"name": "Test dollar", "chain": "ethereum", "network": "ETH", "chain_decimals": 6, "confirmations": 3}
+    columns |= {"withdrawal_fee": 100_000_000, "withdrawal_min": 1_000_000_000}
+    columns |= {"is_token": True, "withdrawals_open": False, "contract": ""}
+    asset = Asset.objects.update_or_create(code="USDT", defaults=columns)[0]
+    contract_deploy(asset=asset, node=anvil.node)
+    return asset
+
+
+@pytest.fixture
+def address(anvil: Anvil, eth: Asset, usdt: Asset, books: Books, alice: User) -> str:
+    """Where Alice's tokens arrive, looked at by a scanner that has begun."""
+    scan(anvil, books)
+    ethereum_pool_fill(asset=eth, size=3)
+    return services.deposit_address_assign(user=alice, asset=usdt).address
 
 
 @pytest.fixture

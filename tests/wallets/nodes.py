@@ -133,6 +133,19 @@ class Anvil(NodeProcess):
     def pay(self, address: str, wei: int) -> str:
         return local.ethereum_pay(self.node, address, wei)
 
+    def pay_token(self, contract: str, address: str, value: int) -> str:
+        return local.token_pay(self.node, contract, address, value)
+
+    def send(self, data: str, to: str | None = None, *, sender: int = -1, tip: int = 10**9) -> str:
+        """Send a call, or create a contract, from one of the node's accounts; the last one has the test tokens.
+
+        Who gives a higher tip (wei per gas) comes first in the block.
+        """
+        account = self.node.rpc.call("eth_accounts")[sender]
+        transaction = {"from": account, "data": data, "gas": hex(1_000_000)} | ({} if to is None else {"to": to})
+        transaction |= {"maxFeePerGas": hex(10**11 + tip), "maxPriorityFeePerGas": hex(tip)}
+        return str(self.node.rpc.call("eth_sendTransaction", transaction))
+
     def balance(self, address: str) -> int:
         return self.node.balances([address])[address]
 

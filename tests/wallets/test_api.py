@@ -106,7 +106,7 @@ async def test_coins_show_networks_fees_and_balances(bot: Bot, btc: Asset, books
 
     assert status == 200
     assert isinstance(coins, list)
-    assert [coin["coin"] for coin in coins] == ["BTC", "ETH"]
+    assert [coin["coin"] for coin in coins] == ["BTC", "ETH", "USDT"]
     network = coins[0].pop("networkList")
     assert coins[0] == {
         "coin": "BTC",
@@ -126,6 +126,52 @@ async def test_coins_show_networks_fees_and_balances(bot: Bot, btc: Asset, books
     assert (network[0]["network"], network[0]["isDefault"], network[0]["minConfirm"]) == ("BTC", True, 3)
     assert (network[0]["withdrawFee"], network[0]["withdrawMin"]) == ("0.00002", "0.0001")
     assert network[0]["withdrawIntegerMultiple"] == "0.00000001"
+
+
+async def test_a_token_shows_its_contract_and_that_it_stays(bot: Bot, eth: Asset) -> None:
+    contract = "0x700b6A60ce7EaaEA56F065753d8dcB9653dbAD35"
+
+    async def usdt() -> tuple[dict[str, object], dict[str, object]]:
+        _, coins = await bot.ask("GET", "capital/config/getall")
+        assert isinstance(coins, list)
+        return coins[2], coins[2]["networkList"][0]
+
+    coin, network = await usdt()
+    assert (coin["coin"], coin["depositAllEnable"], coin["withdrawAllEnable"]) == ("USDT", False, False)
+    assert (network["depositEnable"], network["withdrawEnable"], network["contractAddress"]) == (False, False, "")
+    await database_sync_to_async(Asset.objects.filter(code="USDT").update)(contract=contract)
+    coin, network = await usdt()
+    assert (coin["depositAllEnable"], coin["withdrawAllEnable"]) == (True, False)
+    assert (network["network"], network["contractAddress"]) == ("ETH", contract)
+    assert network["withdrawDesc"] == "Withdrawals of USDT open with the next release."
+    assert network["withdrawIntegerMultiple"] == "0.000001"
+
+
+@pytest.mark.parametrize(("is_local", "answer"), [(True, (503, -4012)), (False, (400, -4013))])
+async def test_a_token_without_a_contract_has_no_address(
+    bot: Bot, eth: Asset, alice: User, settings: Settings, is_local: bool, answer: tuple[int, int]
+) -> None:
+    """Its owner has one for ether, where tokens of an unknown contract would be lost."""
+    settings.MEX_LOCAL_CHAINS = is_local
+    await database_sync_to_async(DepositAddress.objects.create)(asset=eth, address="0x" + "11" * 20, user=alice)
+
+    status, error = await bot.ask("GET", "capital/deposit/address", coin="USDT")
+
+    assert isinstance(error, dict)
+    assert (status, error["code"]) == answer
+
+
+async def test_a_token_cannot_be_withdrawn(bot: Bot, eth: Asset, books: Books, alice: User) -> None:
+    await database_sync_to_async(Asset.objects.filter(code="USDT").update)(withdrawals_open=True)
+    usdt = await database_sync_to_async(Asset.objects.get)(code="USDT")
+    await database_sync_to_async(books.give)(alice.pk, usdt.pk, 10**11)
+
+    status, error = await bot.ask(
+        "POST", "capital/withdraw/apply", coin="USDT", address="0x52908400098527886E0F7030069857D2E4169EE7", amount="20"
+    )
+
+    assert (status, error) == (400, {"code": -4019, "msg": "Current asset is not open for withdrawal."})
+    assert not await database_sync_to_async(Withdrawal.objects.exists)()
 
 
 async def test_the_deposit_address_is_the_same_every_time(bot: Bot, btc: Asset, deposit: Deposit) -> None:

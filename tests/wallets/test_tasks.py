@@ -23,13 +23,13 @@ from trading.gateway.notices import Notice
 from wallets import services, tasks
 from wallets.chains import health, local
 from wallets.chains.jsonrpc import ChainUnavailable
-from wallets.models import Asset, ChainCursor, Deposit, DepositAddress, Withdrawal
+from wallets.models import Asset, ChainCursor, ChainTransaction, Deposit, DepositAddress, Posting, Withdrawal
 from wallets.pace import Courier
 
 
 @pytest.fixture
 def worker(
-    settings: Settings, bitcoind: Bitcoind, anvil: Anvil, btc: Asset, eth: Asset, books: Books, valkey: Process
+    settings: Settings, bitcoind: Bitcoind, anvil: Anvil, btc: Asset, usdt: Asset, books: Books, valkey: Process
 ) -> Iterator[Books]:
     """This process as a worker, on the test's nodes and books."""
     settings.BITCOIN_RPC_URL, settings.ETHEREUM_RPC_URL = bitcoind.url, anvil.url
@@ -86,7 +86,7 @@ def test_workers_fill_the_pools_and_browsers_hear_of_every_step(worker: Books, b
 
     deposit = Deposit.objects.get()
     told = [notice.event for notice in news() if notice.account == alice.pk]
-    assert waiting == {"BTC": 100, "ETH": 100}
+    assert waiting == {"BTC": 100, "ETH": 100, "USDT": 0}  # a token lives at the addresses of its chain's coin
     assert [(event["status"], event["confirmations"]) for event in told if event] == [
         ("seen", 0),
         ("confirming", 1),
@@ -154,7 +154,7 @@ def test_a_withdrawal_goes_through_the_tasks_alone(worker: Books, bitcoind: Bitc
     assert {"held", "signed", "broadcast"} < set(told)
 
 
-@pytest.mark.parametrize("code", ["BTC", "ETH"])
+@pytest.mark.parametrize("code", ["BTC", "ETH", "USDT"])
 def test_the_faucet_pays_and_mines_until_the_deposit_is_credited(worker: Books, alice: User, code: str) -> None:
     tick()
     tick()
@@ -190,6 +190,8 @@ def test_the_faucet_pays_and_mines_until_the_deposit_is_credited(worker: Books, 
         ("alice@example.com", "BTC", "1.000000001", "is not an amount"),
         ("alice@example.com", "BTC", "11", "at most 10"),
         ("alice@example.com", "BTC", "0", "more than 0"),
+        ("alice@example.com", "USDT", "100001", "at most 100000"),
+        ("alice@example.com", "USDT", "1.1234567", "USDT has 6 decimals on its chain, 1.1234567 has more"),
     ],
 )
 def test_the_faucet_says_what_is_wrong(btc: Asset, alice: User, email: str, code: str, amount: str, said: str) -> None:
@@ -211,6 +213,51 @@ def test_the_faucet_waits_for_a_node_that_is_away(
         tasks.faucet_pay("nowhere", code, 100_000_000)
 
     tasks.ethereum_node.cache_clear()
+
+
+def test_the_faucet_waits_for_a_token_that_is_not_deployed_yet(
+    worker: Books, anvil: Anvil, usdt: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Asset.objects.filter(pk=usdt.pk).update(contract="")
+    monkeypatch.setattr(local, "token_pay", None)
+
+    with pytest.raises(ChainUnavailable, match="does not have the USDT contract yet"):
+        tasks.faucet_pay("0x" + "11" * 20, "USDT", 100_000_000)
+
+
+def test_the_button_of_the_faucet_pays_tokens_that_workers_credit(
+    worker: Books, anvil: Anvil, usdt: Asset, alice: User
+) -> None:
+    tick()
+    tick()
+    address = services.deposit_address_assign(user=alice, asset=usdt).address
+
+    tasks.faucet_pay(address, "USDT", 12_300_000_000)
+    tick()
+    seen = [(row.status, row.amount) for row in Deposit.objects.all()]
+    anvil.mine(3)
+    tick()
+    tick()
+
+    assert seen == [("seen", 12_300_000_000)]
+    assert worker.balance(alice.pk, usdt.pk) == (12_300_000_000, 0)
+    assert [row.amount for row in Posting.objects.filter(credit=alice.pk)] == [12_300_000_000]
+
+
+def test_tokens_are_neither_swept_nor_paid_out_nor_kept_in_reserve(
+    worker: Books, anvil: Anvil, usdt: Asset, alice: User
+) -> None:
+    """Also when somebody opens the switch, or a withdrawal stands in the database."""
+    Asset.objects.filter(pk=usdt.pk).update(withdrawals_open=True)
+    worker.give(alice.pk, usdt.pk, 5_000_000_000)
+    Withdrawal.objects.create(user=alice, asset=usdt, address="0x" + "11" * 20, amount=2_000_000_000, fee=1)
+
+    for _ in range(4):
+        tick()
+        anvil.mine()
+
+    assert Withdrawal.objects.get().status == "held"
+    assert not ChainTransaction.objects.filter(asset=usdt).exists()
 
 
 def test_there_is_no_faucet_on_other_peoples_chains(btc: Asset, alice: User, settings: Settings) -> None:

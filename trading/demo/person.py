@@ -86,7 +86,7 @@ class Person:
         """Return (free, locked) units by asset."""
         rows = self.api.signed("GET", "/api/v3/account")["balances"]
         found = {row["asset"]: (parse_units(row["free"]), parse_units(row["locked"])) for row in rows}
-        return {"BTC": (0, 0), "ETH": (0, 0)} | found
+        return {"BTC": (0, 0), "ETH": (0, 0), "USDT": (0, 0)} | found
 
     def withdraw(self, asset: str, address: str, amount: str) -> str:
         """Ask for a withdrawal and return its id."""

@@ -1,119 +1,103 @@
-"""One market: its rules, its two ladders, its traders and its counters.  [pure]"""
+"""One market: its rules, its two ladders, its waiting orders, its traders and its counters.  [pure]"""
 
-from mex.money import UNITS, notional
-from trading.engine.enums import Side
-from trading.engine.events import LevelChanged
-from trading.engine.funds import Funds, Purse
-from trading.engine.levels import Ladder, Level
+from trading.engine.enums import MarketStatus, Side
+from trading.engine.funds import Purse
+from trading.engine.levels import Ladder
 from trading.engine.markets import MarketSpec
 from trading.engine.orders import Trader
-from wallets.ledger.chart import Owner
-
-_BUY = Side.BUY
+from trading.engine.triggers import Triggers
 
 ANY_PRICE = -(2**63)
 """A key below that of every price: the limit of an order that takes any."""
 
 
-class Walk:
-    """What an order would trade now: base and quote units, and whether it would then have all that it asked for."""
-
-    __slots__ = ("complete", "quantity", "quote")
-
-    quantity: int
-    quote: int
-    complete: bool
-
-    def __init__(self, quantity: int, quote: int, complete: bool) -> None:
-        self.quantity = quantity
-        self.quote = quote
-        self.complete = complete
-
-
 class Book:
-    """The order book of one market."""
+    """The order book of one market. What every order meets is copied out of `spec`, to save a step."""
 
-    __slots__ = ("_funds", "_traders", "asks", "base_fees", "bids", "last_trade", "last_update", "quote_fees", "spec")
+    __slots__ = (
+        "asks",
+        "base_fees",
+        "bids",
+        "has_rare_filters",
+        "is_trading",
+        "last_prevented",
+        "last_price",
+        "last_trade",
+        "last_update",
+        "lot",
+        "quote_fees",
+        "rules",
+        "spec",
+        "traders",
+        "triggers",
+    )
 
     spec: MarketSpec
     bids: Ladder
     asks: Ladder
-    last_trade: int
-    last_update: int
+    triggers: Triggers
+    traders: dict[int, Trader]
+    """By account."""
     base_fees: Purse
     quote_fees: Purse
-    _funds: Funds
-    _traders: dict[int, Trader]
+    last_trade: int
+    last_update: int
+    last_prevented: int
+    last_price: int
+    """Of the last trade; 0 before the first."""
+    is_trading: bool
+    has_rare_filters: bool
+    lot: int
+    rules: tuple[int, int, int, int, int, int, int, int, int]
+    """What a plain order must keep to: tick, lot, price, quantity and notional from and to, orders of an account.
 
-    def __init__(self, spec: MarketSpec, funds: Funds) -> None:
-        self.spec = spec
-        self.bids = Ladder(1)
-        self.asks = Ladder(-1)
+    In a market that takes no orders or has rare filters nothing keeps to them: such orders go the long way (desk.py).
+    """
+
+    def __init__(self, spec: MarketSpec, base_fees: Purse, quote_fees: Purse) -> None:
+        self.bids = Ladder(1, spec.lot)
+        self.asks = Ladder(-1, spec.lot)
+        self.triggers = Triggers()
+        self.traders = {}
+        self.base_fees = base_fees
+        self.quote_fees = quote_fees
         self.last_trade = 0
         self.last_update = 0
-        self.base_fees = funds.purse(Owner.FEES, spec.base)
-        self.quote_fees = funds.purse(Owner.FEES, spec.quote)
-        self._funds = funds
-        self._traders = {}
+        self.last_prevented = 0
+        self.last_price = 0
+        self.take_rules(spec)
 
-    def trader(self, account: int) -> Trader:
-        """Return what this market knows of an account."""
-        trader = self._traders.get(account)
-        if trader is None:
-            spec = self.spec
-            trader = Trader(self._funds.purse(account, spec.base), self._funds.purse(account, spec.quote))
-            self._traders[account] = trader
-        return trader
-
-    def traders(self) -> dict[int, Trader]:
-        """Return the traders by account."""
-        return self._traders
+    def take_rules(self, spec: MarketSpec) -> None:
+        """Take new rules over."""
+        self.spec = spec
+        self.is_trading = spec.status is MarketStatus.TRADING
+        bands = (spec.bid_up_ppm, spec.bid_down_ppm, spec.ask_up_ppm, spec.ask_down_ppm)
+        self.has_rare_filters = any(bands) or spec.position_max > 0
+        self.lot = spec.lot
+        self.bids.take_lot(spec.lot)
+        self.asks.take_lot(spec.lot)
+        self.rules = (
+            spec.tick,
+            spec.lot,
+            spec.price_min,
+            spec.price_max if self.is_trading and not self.has_rare_filters else 0,
+            spec.quantity_min,
+            spec.quantity_max,
+            spec.notional_min,
+            spec.notional_max,
+            spec.orders_max,
+        )
+        for trader in self.traders.values():
+            trader.take_terms()
 
     def ladder(self, side: Side) -> Ladder:
         """Return the resting orders of a side."""
-        return self.bids if side is _BUY else self.asks
+        return self.bids if side is Side.BUY else self.asks
 
     def opposite(self, side: Side) -> Ladder:
         """Return the resting orders that an order of this side trades with."""
-        return self.asks if side is _BUY else self.bids
+        return self.asks if side is Side.BUY else self.bids
 
     def levels(self, side: Side, limit: int) -> list[tuple[int, int]]:
-        """Return at most `limit` levels of a side as (price, quantity), best first."""
+        """Return at most `limit` levels of a side as (price, quantity shown), best first."""
         return self.ladder(side).best_first(limit)
-
-    def change(self, side: Side, level: Level) -> LevelChanged:
-        """Return the event that tells a level's quantity as it is now, under the next update number."""
-        self.last_update += 1
-        return LevelChanged(self.spec.id, self.last_update, side, level.price, level.quantity)
-
-    def walk(self, ladder: Ladder, limit_key: int, quantity: int) -> Walk:
-        """Return what an order for `quantity` base units would trade on levels not worse than `limit_key`."""
-        rest, quote = quantity, 0
-        for key in reversed(ladder.keys):
-            if rest == 0 or key < limit_key:
-                break
-            level = ladder.levels[key]
-            take = min(rest, level.quantity)
-            rest -= take
-            quote += notional(level.price, take)
-        return Walk(quantity - rest, quote, rest == 0)
-
-    def walk_budget(self, ladder: Ladder, budget: int) -> Walk:
-        """Return what an order for `budget` quote units would trade, in whole lots and never for more than that.
-
-        It stops where what is left cannot pay for a lot at the best price there is. It is complete when it traded and
-        what is left is less than the price of a lot at the last level seen: then it was not liquidity that was missing.
-        """
-        lot = self.spec.lot
-        rest, quantity, price = budget, 0, 0
-        for key in reversed(ladder.keys):
-            level = ladder.levels[key]
-            price = level.price
-            take = min(rest * UNITS // price // lot * lot, level.quantity)
-            if take == 0:
-                break
-            quantity += take
-            rest -= notional(price, take)
-            if take < level.quantity:
-                break
-        return Walk(quantity, budget - rest, quantity > 0 and rest < notional(price, lot))

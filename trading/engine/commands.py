@@ -2,7 +2,7 @@
 
 Commands are msgspec structs: immutable, cheap, and their own wire format (an array led by a number,
 docs/adr/0003-messages-are-msgspec-structs.md). Tags and field order are on the wire: never reuse or reorder,
-only append fields with defaults.
+only append fields with defaults. What each does, and why it may be refused, is in docs/engine.md.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,15 @@ from typing import TypeAlias
 
 import msgspec
 
-from trading.engine.enums import OrderType, Reason, Side, TimeInForce
+from trading.engine.enums import CancelRestriction, OrderType, Reason, ReplaceMode, Side, StpMode, TimeInForce
+from trading.engine.markets import MarketSpec
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=1, gc=False):
-    """Place an order. Amounts in units; `price` is 0 for MARKET; exactly one of the two quantities is not 0."""
+    """Place an order. Amounts in units; 0 means "not given".
+
+    `price` is 0 for MARKET, STOP_LOSS and TAKE_PROFIT. `trailing_delta` is in basis points.
+    """
 
     account: int
     market: int
@@ -25,6 +29,10 @@ class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", 
     quantity: int
     price: int
     quote_quantity: int = 0
+    stop_price: int = 0
+    trailing_delta: int = 0
+    iceberg_quantity: int = 0
+    stp: StpMode = StpMode.DEFAULT
 
 
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=2, gc=False):
@@ -38,6 +46,7 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag",
     order_id: int
     client_order_id: str
     cancel_id: str
+    restriction: CancelRestriction = CancelRestriction.NONE
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=3, gc=False):
@@ -73,7 +82,96 @@ class ReleaseHold(msgspec.Struct, frozen=True, array_like=True, tag_field="tag",
     reference: str
 
 
-Command: TypeAlias = PlaceOrder | CancelOrder | Transfer | HoldFunds | SettleHold | ReleaseHold
+class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=7, gc=False):
+    """Cancel every open order of an account in a market."""
+
+    account: int
+    market: int
+    cancel_id: str
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=8, gc=False):
+    """Cancel an order and place another one, in one step. The new order is of the account and market of `cancel`."""
+
+    cancel: CancelOrder
+    order: PlaceOrder
+    mode: ReplaceMode
+
+
+class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=9, gc=False):
+    """Make an open order smaller; it keeps its place. `quantity` is its new whole quantity, base units."""
+
+    account: int
+    market: int
+    order_id: int
+    client_order_id: str
+    quantity: int
+
+
+class PlaceList(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=10, gc=False):
+    """Place an OCO list: two orders of which one can trade. Funds are held once. `above` and `below` the market."""
+
+    account: int
+    market: int
+    client_list_id: str
+    above: PlaceOrder
+    below: PlaceOrder
+
+
+class CancelList(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=11, gc=False):
+    """Cancel both orders of a list, by its id (0: not given), its client id ("": not given), or both."""
+
+    account: int
+    market: int
+    list_id: int
+    client_list_id: str
+    cancel_id: str
+
+
+class SetMarket(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=12, gc=False):
+    """Create a market (`spec.id` 0: the engine gives it one) or change its rules, once per reference.
+
+    `actor` and `note` are for the audit trail.
+    """
+
+    reference: str
+    actor: str
+    note: str
+    spec: MarketSpec
+
+
+class SetTerms(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=13, gc=False):
+    """Set an account's fee rates, in ppm (-1: those of the market), and its default self-trade prevention."""
+
+    reference: str
+    actor: str
+    note: str
+    account: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    stp: StpMode
+
+
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=14, gc=False):
+    """Have the state's hash stored with the batch that holds this command."""
+
+
+Command: TypeAlias = (
+    PlaceOrder
+    | CancelOrder
+    | Transfer
+    | HoldFunds
+    | SettleHold
+    | ReleaseHold
+    | CancelAll
+    | ReplaceOrder
+    | AmendOrder
+    | PlaceList
+    | CancelList
+    | SetMarket
+    | SetTerms
+    | Checkpoint
+)
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -6,41 +6,82 @@ orders, balances, open holds and counters. What it cannot hold is the history of
 references of a batch were used before, tells the core (`learn_*`), and calls `forget` when the batch is committed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from trading.engine.book import Book
-from trading.engine.commands import CancelOrder, Command, HoldFunds, PlaceOrder, ReleaseHold, SettleHold, Transfer
+from trading.engine.changes import ChangeDesk
+from trading.engine.commands import (
+    AmendOrder,
+    CancelAll,
+    CancelList,
+    CancelOrder,
+    Checkpoint,
+    Command,
+    HoldFunds,
+    PlaceList,
+    PlaceOrder,
+    ReleaseHold,
+    ReplaceOrder,
+    SetMarket,
+    SetTerms,
+    SettleHold,
+    Transfer,
+)
 from trading.engine.desk import Desk
-from trading.engine.enums import HoldState, OrderStatus, OrderType, Reason, Side, TimeInForce
-from trading.engine.events import Event
+from trading.engine.enums import HoldState, Reason
+from trading.engine.events import BalanceChanged, Event, LevelChanged
+from trading.engine.exits import Exits
 from trading.engine.funds import Funds, Hold, Purse
+from trading.engine.lists import ListDesk
 from trading.engine.markets import MarketSpec
-from trading.engine.orders import OpenOrders, Order
+from trading.engine.operators import Operators
+from trading.engine.orders import Account, Order, OrderList
 from trading.engine.record import Record
+from trading.engine.restoring import Restorable
+from trading.engine.telling import level_changes
+from trading.engine.traders import Traders
 from trading.engine.treasury import Treasury
 
+_PLACE: Final = PlaceOrder
+_CANCEL: Final = CancelOrder
 
-class Core:
+
+class Core(Restorable):
     """All markets and all funds. Not safe for threads; one writer owns it."""
 
-    __slots__ = ("_books", "_desk", "_funds", "_last_restored", "_open", "_record", "_treasury")
+    __slots__ = ("_changes", "_desk", "_others")
 
-    _record: Record
-    _funds: Funds
-    _open: OpenOrders
-    _books: dict[int, Book]
     _desk: Desk
-    _treasury: Treasury
-    _last_restored: int
+    _changes: ChangeDesk
+    _others: dict[type, Callable[[Any], None]]
 
     def __init__(self, markets: Iterable[MarketSpec]) -> None:
-        self._record = Record()
-        self._funds = Funds()
-        self._open = OpenOrders()
-        self._books = {spec.id: Book(spec, self._funds) for spec in markets}
-        self._desk = Desk(self._record, self._open, self._books)
-        self._treasury = Treasury(self._record, self._funds)
-        self._last_restored = 0
+        record = self._record = Record()
+        funds = self._funds = Funds()
+        traders = self._traders = Traders(record, funds, markets)
+        exits = Exits(record)
+        desk = self._desk = Desk(record, traders, exits)
+        changes = self._changes = ChangeDesk(record, traders, exits, desk)
+        lists = ListDesk(record, traders, exits, desk)
+        operators = self._operators = Operators(record, traders, changes)
+        treasury = Treasury(record, funds)
+        self._lists = {}
+        self._halves = {}
+        self._others = {
+            CancelAll: changes.cancel_all,
+            ReplaceOrder: changes.replace,
+            AmendOrder: changes.amend,
+            PlaceList: lists.place,
+            CancelList: lists.cancel,
+            Transfer: treasury.transfer,
+            HoldFunds: treasury.hold,
+            SettleHold: treasury.settle,
+            ReleaseHold: treasury.release,
+            SetMarket: operators.set_market,
+            SetTerms: operators.set_terms,
+            Checkpoint: _do_nothing,
+        }
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -50,28 +91,33 @@ class Core:
         A refused command has changed nothing but `sequence`, and its one event is Rejected.
         """
         record = self._record
-        record.begin(now_ms)
-        if isinstance(command, PlaceOrder):
-            self._desk.place(command)
-        elif isinstance(command, CancelOrder):
-            self._desk.cancel(command)
-        elif isinstance(command, Transfer):
-            self._treasury.transfer(command)
-        elif isinstance(command, HoldFunds):
-            self._treasury.hold(command)
-        elif isinstance(command, SettleHold):
-            self._treasury.settle(command)
-        elif isinstance(command, ReleaseHold):
-            self._treasury.release(command)
+        if now_ms != record.now_ms:
+            assert now_ms > record.now_ms, f"time went back from {record.now_ms} to {now_ms}"
+            record.now_ms = now_ms
+        record.sequence += 1
+        record.events = []
+        kind = type(command)
+        if kind is _PLACE:
+            self._desk.place(command)  # type: ignore[arg-type]  # `is` on the type does not narrow, but is the fast test
+        elif kind is _CANCEL:
+            self._changes.cancel(command)  # type: ignore[arg-type]  # as above
         else:
-            raise TypeError(f"not a command: {command!r}")
-        return record.finish()
+            self._others[kind](command)
+        return record.events
+
+    def close_batch(self) -> tuple[list[LevelChanged], list[BalanceChanged]]:
+        """Return which levels and balances differ from the end of the last batch; changes of levels are numbered."""
+        return level_changes(self._traders.books), self._record.balances()
 
     # --- what the database remembers ----------------------------------------------------------------
 
-    def learn_orders(self, pairs: Iterable[tuple[int, str]]) -> None:
-        """Take (account, client order id) pairs as used, until `forget`."""
-        self._open.used.update(pairs)
+    def learn_orders(self, rows: Iterable[tuple[int, str, int]]) -> None:
+        """Learn which orders there have been, (account, client order id, order id), until `forget`.
+
+        Needed for every client order id that a command of the batch names, be it of a new order or of one to be
+        cancelled or amended, and whether that order is open or not: the core keeps no index of names.
+        """
+        self._traders.learn(rows)
 
     def learn_transfers(self, pairs: Iterable[tuple[str, Reason]]) -> None:
         """Take (reference, reason) pairs as applied, until `forget`."""
@@ -84,83 +130,15 @@ class Core:
         """
         self._funds.learn_holds(rows)
 
+    def learn_changes(self, references: Iterable[str]) -> None:
+        """Take references of SetMarket and SetTerms as applied, until `forget`."""
+        self._operators.references.update(references)
+
     def forget(self) -> None:
         """Drop what is remembered only to recognise repeats: from now on the database can tell."""
-        self._open.used.clear()
+        self._operators.references.clear()
+        self._traders.forget()
         self._funds.forget()
-
-    # --- restoring, database -> core ----------------------------------------------------------------
-
-    def restore_counters(self, sequence: int, last_order: int, last_execution: int, time_ms: int) -> None:
-        """Set the counters and the time of the last command."""
-        record = self._record
-        record.sequence = sequence
-        record.last_order = last_order
-        record.last_execution = last_execution
-        record.now_ms = time_ms
-
-    def restore_market(self, market_id: int, last_trade: int, last_update: int) -> None:
-        """Set the counters of one market."""
-        book = self._books[market_id]
-        book.last_trade = last_trade
-        book.last_update = last_update
-
-    def restore_balance(self, owner: int, asset: int, balance: int) -> None:
-        """Set what an owner has. What is held of it comes from orders and holds."""
-        self._funds.purse(owner, asset).balance = balance
-
-    def restore_hold(self, reference: str, account: int, asset: int, amount: int) -> None:
-        """Put back an open hold."""
-        assert reference not in self._funds.open_holds, f"hold {reference} restored twice"
-        self._funds.open_holds[reference] = Hold(reference, account, asset, amount, HoldState.HELD)
-        self._funds.purse(account, asset).held += amount
-
-    def restore_order(
-        self,
-        *,
-        id: int,
-        account: int,
-        market: int,
-        client_order_id: str,
-        side: int,
-        type: int,
-        time_in_force: int,
-        status: int,
-        price: int,
-        quantity: int,
-        quote_quantity: int,
-        executed: int,
-        executed_quote: int,
-        created_ms: int,
-        updated_ms: int = 0,
-    ) -> None:
-        """Put back an open order: the columns of its row. Call it in the order of ids, which is time priority."""
-        assert OrderStatus(status).is_open, f"order {id} is not open"
-        assert 0 <= executed < quantity, f"order {id} has nothing open"
-        assert id > self._last_restored, f"order {id} restored after {self._last_restored}"
-        self._last_restored = id
-        book = self._books[market]
-        order = Order()
-        order.id = id
-        order.key = (account, client_order_id)
-        order.account = account
-        order.client_order_id = client_order_id
-        order.market = market
-        order.trader = book.trader(account)
-        order.side = Side(side)
-        order.type = OrderType(type)
-        order.time_in_force = TimeInForce(time_in_force)
-        order.status = OrderStatus(status)
-        order.quantity = quantity
-        order.quote_quantity = quote_quantity
-        order.price = price
-        order.executed = executed
-        order.executed_quote = executed_quote
-        order.created_ms = created_ms
-        order.level = order.previous = order.next = None
-        order.pays_from.held += order.needs
-        self._open.add(order)
-        book.ladder(order.side).append(order)
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -175,9 +153,9 @@ class Core:
         return self._record.last_order
 
     @property
-    def last_execution(self) -> int:
-        """The id of the last execution report."""
-        return self._record.last_execution
+    def last_list(self) -> int:
+        """The id of the last order list."""
+        return self._record.last_list
 
     @property
     def time_ms(self) -> int:
@@ -185,12 +163,12 @@ class Core:
         return self._record.now_ms
 
     def book(self, market_id: int) -> Book:
-        """Return the book of a market: its levels, its spec, `last_trade` and `last_update`. Raises KeyError."""
-        return self._books[market_id]
+        """Return the book of a market: its levels, its spec and its counters. Raises KeyError."""
+        return self._traders.books[market_id]
 
     def books(self) -> list[Book]:
         """Return all books, ordered by market."""
-        return [self._books[market] for market in sorted(self._books)]
+        return [self._traders.books[market] for market in sorted(self._traders.books)]
 
     def balance_of(self, owner: int, asset: int) -> int:
         """Return what an owner has, in units."""
@@ -210,10 +188,29 @@ class Core:
         """Return the open holds, ordered by reference."""
         return [self._funds.open_holds[reference] for reference in sorted(self._funds.open_holds)]
 
+    def accounts(self) -> list[Account]:
+        """Return the accounts that the core has met, by number. They are the core's own: to be read only."""
+        return [self._traders.accounts[number] for number in sorted(self._traders.accounts)]
+
     def open_orders(self) -> list[Order]:
         """Return the open orders, ordered by id. They are the core's own: to be read only."""
-        return [self._open.by_id[order_id] for order_id in sorted(self._open.by_id)]
+        orders = [
+            order
+            for account in self._traders.accounts.values()
+            for trader in account.traders.values()
+            for order in trader.orders.values()
+        ]
+        return sorted(orders, key=_id)
 
-    def open_orders_by_key(self) -> dict[tuple[int, str], Order]:
-        """Return the index of open orders by account and client order id. It is the core's own: to be read only."""
-        return self._open.by_key
+    def open_lists(self) -> list[OrderList]:
+        """Return the open order lists, ordered by id."""
+        lists = {group.id: group for account in self._traders.accounts.values() for group in account.lists.values()}
+        return [lists[id] for id in sorted(lists)]
+
+
+def _do_nothing(command: Checkpoint) -> None:
+    """The shell looks at the state when the batch is done."""
+
+
+def _id(order: Order) -> int:
+    return order.id

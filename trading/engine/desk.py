@@ -1,167 +1,285 @@
-"""Orders come in, rest, and are cancelled.  [pure]"""
+"""Orders come in, trade, rest or wait, and set others off.  [pure]"""
 
-from mex.money import notional
-from trading.engine.book import ANY_PRICE, Book, Walk
-from trading.engine.commands import CancelOrder, PlaceOrder
-from trading.engine.enums import Execution, MarketStatus, OrderStatus, OrderType, Reject, Side, TimeInForce
-from trading.engine.events import Rejected
-from trading.engine.filters import limit_refusal, makes_no_sense, plan_market
-from trading.engine.levels import Level
-from trading.engine.matching import Matcher
-from trading.engine.orders import OpenOrders, Order, Trader
+from typing import Final, TypeAlias
+
+import msgspec
+
+from mex.limits import CLIENT_ORDER_ID_CHARS_MAX
+from mex.money import UNITS
+from trading.engine.book import ANY_PRICE, Book
+from trading.engine.commands import PlaceOrder
+from trading.engine.enums import OrderStatus, OrderType, Reject, Side, StpMode, TimeInForce
+from trading.engine.events import Accepted, TrailStarted, Triggered
+from trading.engine.exits import Exits
+from trading.engine.filters import hold_price_of, limit_refusal, makes_no_sense, market_refusal, slice_of
+from trading.engine.matching import STOPPED, Matcher
+from trading.engine.orders import PRICELESS, STOPS, Order, Special, Trader
+from trading.engine.planning import walk
 from trading.engine.record import Record
+from trading.engine.traders import MARKETS_MAX, Traders
 
-_BUY = Side.BUY
-_SELL = Side.SELL
-_MARKET = OrderType.MARKET
-_GTC = TimeInForce.GTC
-_FOK = TimeInForce.FOK
-_TRADING = MarketStatus.TRADING
-_NEW = OrderStatus.NEW
+_BUY: Final = Side.BUY
+_LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
+_GTC: Final = TimeInForce.GTC
+_FOK: Final = TimeInForce.FOK
+
+_DEFAULT: Final = StpMode.DEFAULT
+_fields: Final = msgspec.structs.astuple
+"""All fields of a message at once: half as dear as one after the other, when most are needed."""
+_Fields: TypeAlias = tuple[
+    int, int, str, Side, OrderType, TimeInForce, int, int, int, int, int, int, StpMode
+]  # those of PlaceOrder
+_EXPIRED: Final = OrderStatus.EXPIRED
+_EXPIRED_IN_MATCH: Final = OrderStatus.EXPIRED_IN_MATCH
 
 
 class Desk:
-    """Applies the commands that place and cancel orders."""
+    """Places orders, and carries out those that trades have triggered."""
 
-    __slots__ = ("_books", "_matcher", "_open", "_record")
+    __slots__ = ("_exits", "_matcher", "_record", "_traders")
 
     _record: Record
-    _open: OpenOrders
-    _books: dict[int, Book]
+    _traders: Traders
+    _exits: Exits
     _matcher: Matcher
 
-    def __init__(self, record: Record, open_orders: OpenOrders, books: dict[int, Book]) -> None:
+    def __init__(self, record: Record, traders: Traders, exits: Exits) -> None:
         self._record = record
-        self._open = open_orders
-        self._books = books
-        self._matcher = Matcher(record, open_orders)
+        self._traders = traders
+        self._exits = exits
+        self._matcher = Matcher(record, exits)
 
     def place(self, command: PlaceOrder) -> None:
-        """Accept an order, trade it, and let the rest of it wait or expire; or refuse it."""
-        reject = self._place(command)
+        """Accept an order and carry it out, or refuse it. The duplicate is looked for first.
+
+        A plain limit order goes a short way: one condition says that nothing speaks against it. Whatever else comes,
+        or is wrong, goes the long way, where each rule is looked at in its turn.
+        """
+        fields: _Fields = _fields(command)
+        account, market, name, side, kind, force, quantity, price, quote, stop, trail, slice, stp = fields
+        trader = self._traders.by_place.get(account * MARKETS_MAX + market)
+        if trader is not None and kind is _LIMIT and not (slice or stop or trail or quote):
+            tick, lot, lowest, highest, least, most, cheapest, dearest, orders_max = trader.book.rules
+            cost = price * quantity // UNITS
+            if side is _BUY:
+                own, opposite, purse = trader.buying
+                needed = cost
+            else:
+                own, opposite, purse = trader.selling
+                needed = quantity
+            names, orders = trader.names, trader.orders
+            if (
+                name not in names
+                and lowest <= price <= highest
+                and price % tick == 0
+                and least <= quantity <= most
+                and quantity % lot == 0
+                and cheapest <= cost <= dearest
+                and needed <= purse.balance - purse.held
+                and len(orders) < orders_max
+                and 0 < len(name) <= CLIENT_ORDER_ID_CHARS_MAX
+            ):
+                record = self._record
+                record.last_order = id = record.last_order + 1
+                card = Accepted(id, record.now_ms, command, stp if stp is not _DEFAULT else trader.stp)
+                record.events.append(card)
+                if not names:
+                    record.named.append(trader.account)
+                names[name] = id
+                order = Order()
+                order.card = card
+                order.trader = trader
+                order.size = quantity
+                order.executed = 0
+                order.executed_quote = 0
+                order.special = None
+                keys = opposite.keys
+                if force is _GTC and not (keys and keys[-1] >= price * opposite.sign):
+                    order.held = needed
+                    purse.held += needed
+                    if not trader.is_touched:
+                        trader.is_touched = True
+                        record.traders.append(trader)
+                    orders[id] = order
+                    own.append(order, price, quantity)
+                    return
+                self._start(order)
+                return
+        self._place_any(command)
+
+    def _place_any(self, command: PlaceOrder) -> None:
+        """Look at every rule in its turn, then accept and carry out an order of any type."""
+        trader = self._traders.find(command.account, command.market)
+        reject = self._traders.refusal(command.account, command.client_order_id, command.market)
+        if reject is None and makes_no_sense(command):
+            reject = Reject.INVALID
+        if reject is None and trader is None:
+            trader = self._traders.trader(command.account, command.market)
+        if reject is None:
+            assert trader is not None
+            stp = self.mode_of(command, trader)
+            is_market = command.type is _MARKET
+            reject = market_refusal(command, trader, stp) if is_market else limit_refusal(command, trader)
         if reject is not None:
-            self._record.events.append(Rejected(reject))
-
-    def cancel(self, command: CancelOrder) -> None:
-        """Close an open order of the account and give back what it holds; in a halted market too."""
-        record = self._record
-        book = self._books.get(command.market)
-        if book is None:
-            record.events.append(Rejected(Reject.MARKET_UNKNOWN))
+            self._record.reject(reject)
             return
-        order = self._open.find(command.account, command.order_id, command.client_order_id)
-        if order is None or order.market != command.market:
-            record.events.append(Rejected(Reject.UNKNOWN_ORDER))
-            return
-        purse = order.pays_from
-        purse.held -= order.needs
-        record.touch(purse)
-        self._open.remove(order)
-        level = book.ladder(order.side).remove(order)
-        order.status = OrderStatus.CANCELED
-        record.report(order, Execution.CANCELED, command.cancel_id)
-        record.events.append(book.change(order.side, level))
+        assert trader is not None
+        order = self.accept(command, trader, 0)
+        if command.type in STOPS:
+            self.wait(order)
+        else:
+            self._start(order)
 
-    def _place(self, command: PlaceOrder) -> Reject | None:
-        """Return why an order is refused, or carry it out and return None. The duplicate is looked for first."""
-        key = (command.account, command.client_order_id)
-        if key in self._open.used or key in self._open.by_key:
-            return Reject.DUPLICATE_ORDER
-        book = self._books.get(command.market)
-        if book is None:
-            return Reject.MARKET_UNKNOWN
-        if book.spec.status != _TRADING:
-            return Reject.MARKET_CLOSED
-        if makes_no_sense(command):
-            return Reject.INVALID
-        trader = book.trader(command.account)
-        if command.type is _MARKET:
-            plan = plan_market(command, book, trader)
-            if not isinstance(plan, Walk):
-                return plan
-            self._carry_out_market(book, self._accept(command, key, trader), plan)
-            return None
-        reject = limit_refusal(command, book, trader)
-        if reject is not None:
-            return reject
-        self._carry_out_limit(book, self._accept(command, key, trader))
-        return None
+    # --- steps that lists take too --------------------------------------------------------------------
 
-    def _accept(self, command: PlaceOrder, key: tuple[int, str], trader: Trader) -> Order:
-        """Return the new order under the next number. From here on nothing refuses it."""
+    def mode_of(self, command: PlaceOrder, trader: Trader) -> StpMode:
+        """Return the self-trade prevention in force for an order."""
+        return command.stp if command.stp is not _DEFAULT else trader.stp
+
+    def accept(self, command: PlaceOrder, trader: Trader, list_id: int) -> Order:
+        """Return a new order under the next number. From here on nothing refuses it."""
         record = self._record
         record.last_order += 1
-        self._open.used.add(key)
+        hold_price = hold_price_of(command, trader.book)
+        card = Accepted(record.last_order, record.now_ms, command, self.mode_of(command, trader), list_id, hold_price)
+        record.events.append(card)
+        if not trader.names:
+            record.named.append(trader.account)
+        trader.names[command.client_order_id] = card.id
         order = Order()
-        order.id = record.last_order
-        order.key = key
-        order.account = command.account
-        order.client_order_id = command.client_order_id
-        order.market = command.market
+        order.card = card
         order.trader = trader
-        order.side = command.side
-        order.type = command.type
-        order.time_in_force = command.time_in_force
-        order.status = _NEW
-        order.quantity = command.quantity
-        order.quote_quantity = command.quote_quantity
-        order.price = command.price
+        order.size = command.quantity
         order.executed = 0
         order.executed_quote = 0
-        order.created_ms = record.now_ms
-        order.level = order.previous = order.next = None
-        record.report(order, Execution.NEW)
+        order.held = 0
+        order.level = None
+        slice = slice_of(command)
+        order.special = Special(slice, None) if slice or list_id or command.type in STOPS else None
         return order
 
-    def _carry_out_limit(self, book: Book, order: Order) -> None:
-        """Trade a limit order as far as its price allows, then let the rest wait (GTC) or expire."""
-        opposite = book.opposite(order.side)
-        limit_key = order.price * opposite.sign
-        changed: list[Level] = []
-        if opposite.keys and opposite.keys[-1] >= limit_key:
-            quantity = order.quantity
-            if order.time_in_force is not _FOK or book.walk(opposite, limit_key, quantity).complete:
-                changed = self._matcher.match(book, order, opposite, limit_key, quantity, True)
-        rests = False
-        if order.executed < order.quantity:
-            if order.time_in_force is _GTC:
-                rests = True
-            else:
-                self._expire(order)
-        if changed:
-            self._report_levels(book, order, changed)
-        if rests:
-            self._rest(book, order)
+    def wait(self, order: Order) -> None:
+        """Let a stop order wait, or follow the market at once. Its hold is its own, unless a list holds for it."""
+        self._keep(order)
+        book, placed = order.trader.book, order.card.order
+        if placed.stop_price:
+            book.triggers.wait(order)
+            return
+        self._follow(order, max(book.last_trade, 1), book.last_price)
 
-    def _carry_out_market(self, book: Book, order: Order, plan: Walk) -> None:
-        """Trade a market order exactly as planned; what liquidity was missing for expires."""
-        opposite = book.opposite(order.side)
-        changed = self._matcher.match(book, order, opposite, ANY_PRICE, plan.quantity, plan.complete)
-        if not plan.complete:
-            self._expire(order)
-        self._report_levels(book, order, changed)
+    def _follow(self, order: Order, trade: int, price: int) -> None:
+        """Let an order follow the market from a trade on; `price` is that of the trade, 0 if it is still to come."""
+        order.card = msgspec.structs.replace(order.card, trail_ms=self._record.now_ms)
+        self._record.events.append(TrailStarted(order.card, trade))
+        order.trader.book.triggers.follow(order, price)
 
-    def _expire(self, order: Order) -> None:
-        order.status = OrderStatus.EXPIRED
-        self._record.report(order, Execution.EXPIRED)
-
-    def _rest(self, book: Book, order: Order) -> None:
+    def rest(self, order: Order) -> None:
         """Put an order into the book and set aside what its open rest needs."""
-        record = self._record
-        rest = order.quantity - order.executed
-        if order.side is _BUY:
-            purse = order.trader.quote
-            purse.held += notional(order.price, rest)
+        self._keep(order)
+        ladder = order.trader.book.ladder(order.card.order.side)
+        if order.special is None:
+            ladder.append(order, order.price, order.size - order.executed)
         else:
-            purse = order.trader.base
-            purse.held += rest
-        record.touch(purse)
-        self._open.add(order)
-        level = book.ladder(order.side).append(order)
-        record.events.append(book.change(order.side, level))
+            ladder.append_slice(order, order.special)
 
-    def _report_levels(self, book: Book, taker: Order, changed: list[Level]) -> None:
-        """Add the levels that a taker changed, in the order in which it reached them."""
-        side = _SELL if taker.side is _BUY else _BUY
-        for level in changed:
-            self._record.events.append(book.change(side, level))
+    def _keep(self, order: Order) -> None:
+        """Note an order as open and hold for it, if no list does."""
+        trader = order.trader
+        trader.orders[order.id] = order
+        if order.special is None or order.special.group is None:
+            order.held = order.needs
+            order.pays_from.held += order.held
+        self._record.touch(trader)
+
+    # --- trading --------------------------------------------------------------------------------------
+
+    def _start(self, order: Order) -> None:
+        """Carry out an order that works at once, and then whatever its trades trigger."""
+        book = order.trader.book
+        self._carry_out(order)
+        if self._matcher.path:
+            queue: list[Order] = []
+            self._look(book, queue)
+            at = 0
+            while at < len(queue):
+                triggered = queue[at]
+                at += 1
+                self._work(triggered)
+                if self._matcher.path:
+                    self._look(book, queue)
+
+    def _work(self, order: Order) -> None:
+        """Carry out a triggered order. Until now it was open and held what it needs; now it is a taker."""
+        trader = order.trader
+        order.card = msgspec.structs.replace(order.card, working_ms=self._record.now_ms)
+        self._record.events.append(Triggered(order.card))
+        del trader.orders[order.id]
+        purse = order.pays_from
+        purse.held -= order.held
+        order.held = 0
+        self._record.touch(trader)
+        if order.special is not None and not order.special.slice:
+            order.special = None
+        self._carry_out(order)
+
+    def _carry_out(self, order: Order) -> None:
+        """Trade an order as far as it goes; the rest waits in the book or expires."""
+        trader, placed = order.trader, order.card.order
+        book = trader.book
+        opposite = book.asks if placed.side is _BUY else book.bids
+        if placed.type in PRICELESS:
+            left = self._take_any_price(order)
+        else:
+            limit_key = order.price * opposite.sign
+            left = order.size - order.executed
+            if placed.time_in_force is not _FOK or self._can_fill(order, limit_key):
+                left = self._matcher.match(order, opposite, limit_key)
+        if left > 0 and placed.time_in_force is _GTC and placed.type not in PRICELESS:
+            self.rest(order)
+            return
+        if left == STOPPED:
+            self._record.end(order, _EXPIRED_IN_MATCH)
+        elif left:
+            self._record.end(order, _EXPIRED)
+
+    def _take_any_price(self, order: Order) -> int:
+        """Trade a MARKET order, or a stop order that has become one; a triggered BUY pays with what there is."""
+        trader, placed = order.trader, order.card.order
+        opposite = trader.book.opposite(placed.side)
+        if placed.quote_quantity:
+            return self._matcher.match_budget(order, opposite, placed.quote_quantity)
+        if placed.type is not _MARKET and placed.side is _BUY:
+            return self._matcher.match_budget(order, opposite, trader.quote.available)
+        return self._matcher.match(order, opposite, ANY_PRICE)
+
+    def _can_fill(self, order: Order, limit_key: int) -> bool:
+        trader = order.trader
+        opposite = trader.book.opposite(order.card.order.side)
+        return walk(trader, opposite, order.card.stp, limit_key, order.size - order.executed).is_complete
+
+    # --- what trades set off ---------------------------------------------------------------------------
+
+    def _look(self, book: Book, queue: list[Order]) -> None:
+        """Go along the prices of the trades just made and queue the orders that each of them triggers, oldest first."""
+        path = self._matcher.path
+        self._matcher.path = []
+        for price, trade in path:
+            starting, triggered = book.triggers.step(price)
+            if not starting and not triggered:
+                continue
+            met = {order.id: order for order in starting}
+            for order in sorted(starting + triggered, key=_id):
+                if order.id not in order.trader.orders:
+                    continue  # the other order of its list was triggered by the same price
+                if order.id in met:
+                    self._follow(order, trade, price)
+                    continue
+                special = order.special
+                if special is not None and special.group is not None:
+                    self._exits.dissolve(special.group, order)
+                queue.append(order)
+
+
+def _id(order: Order) -> int:
+    return order.id

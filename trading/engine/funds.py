@@ -9,23 +9,24 @@ from trading.engine.enums import HoldState, Reason
 
 
 class Purse:
-    """What one owner has of one asset, in units."""
+    """What one owner has of one asset, in units. `told_*` is what the last `close_batch` told of it."""
 
-    __slots__ = ("asset", "balance", "held", "owner", "touched_in")
+    __slots__ = ("asset", "balance", "held", "owner", "told_balance", "told_held")
 
     owner: int
     asset: int
     balance: int
     held: int
-    touched_in: int
-    """The sequence of the last command that changed it."""
+    told_balance: int
+    told_held: int
 
     def __init__(self, owner: int, asset: int) -> None:
         self.owner = owner
         self.asset = asset
         self.balance = 0
         self.held = 0
-        self.touched_in = 0
+        self.told_balance = 0
+        self.told_held = 0
 
     @property
     def available(self) -> int:

@@ -7,9 +7,10 @@ from collections import defaultdict
 
 from trading.engine.book import Book
 from trading.engine.core import Core
-from trading.engine.enums import HoldState, OrderStatus, Side
+from trading.engine.enums import HoldState, OrderState, Side
 from trading.engine.levels import Ladder, Level
 from trading.engine.orders import Order
+from trading.engine.triggers import Shelf, Trail
 
 
 class InvariantBroken(Exception):
@@ -19,12 +20,14 @@ class InvariantBroken(Exception):
 def check(core: Core) -> None:
     """Check the whole state. Raises InvariantBroken with the first contradiction."""
     _check_funds(core)
-    resting: list[Order] = []
+    found: list[Order] = []
     for book in core.books():
         _check_not_crossed(book)
         for side in (Side.BUY, Side.SELL):
-            resting += _check_ladder(book, side)
-    _check_indexes(core, resting)
+            found += _check_ladder(book, side)
+        found += _check_waiting(book)
+    _check_orders(core, found)
+    _check_lists(core)
 
 
 def _require(holds: bool, message: str) -> None:
@@ -33,11 +36,17 @@ def _require(holds: bool, message: str) -> None:
 
 
 def _check_funds(core: Core) -> None:
-    """Each asset sums to zero, held is what orders and holds need, and no user is overdrawn."""
+    """Each asset sums to zero, held is what orders, lists and holds need, and no user is overdrawn."""
     needed: dict[tuple[int, int], int] = defaultdict(int)
     for order in core.open_orders():
-        purse = order.pays_from
-        needed[purse.owner, purse.asset] += order.needs
+        is_listed = order.special is not None and order.special.group is not None
+        needs = 0 if is_listed else order.needs
+        _require(order.held == needs, f"order {order.id} holds {order.held}, but needs {needs}")
+        needed[order.pays_from.owner, order.pays_from.asset] += needs
+    for group in core.open_lists():
+        _require(group.held == group.needs, f"list {group.id} holds {group.held}, but needs {group.needs}")
+        purse = group.above.pays_from
+        needed[purse.owner, purse.asset] += group.held
     for hold in core.open_holds():
         _require(hold.state is HoldState.HELD, f"hold {hold.reference} is kept as open in state {hold.state}")
         needed[hold.account, hold.asset] += hold.amount
@@ -51,7 +60,7 @@ def _check_funds(core: Core) -> None:
             _require(purse.held <= purse.balance, f"{where}: held {purse.held} of {purse.balance}")
         else:
             _require(purse.held == 0, f"{where}: a system owner holds {purse.held}")
-    _require(not needed, f"needed without a purse: {dict(needed)}")
+    _require(not any(needed.values()), f"needed without a purse: {dict(needed)}")
     for asset, total in totals.items():
         _require(total == 0, f"asset {asset} sums to {total}")
 
@@ -70,43 +79,88 @@ def _check_ladder(book: Book, side: Side) -> list[Order]:
     found: list[Order] = []
     for key, level in ladder.levels.items():
         _require(level.key == key and level.price * ladder.sign == key, f"{where}: level {level.price} under {key}")
-        found += _check_level(level, side, book.spec.id)
+        found += _check_level(level, side, book)
     return found
 
 
-def _check_level(level: Level, side: Side, market: int) -> list[Order]:
+def _check_level(level: Level, side: Side, book: Book) -> list[Order]:
     """Check the queue of one level, front to back, and return its orders."""
-    where = f"market {market} {side.name} level {level.price}"
+    where = f"market {book.spec.id} {side.name} level {level.price}"
     found: list[Order] = []
     previous: Order | None = None
     order = level.head
     while order is not None:
         _require(order.level is level and order.previous is previous, f"{where}: order {order.id} is linked wrongly")
-        is_of_level = order.price == level.price and order.side is side and order.market == market
+        is_of_level = order.price == level.price and order.is_buy is (side is Side.BUY) and order.trader.book is book
         _require(is_of_level, f"{where}: order {order.id} does not belong here")
-        _require(previous is None or previous.id < order.id, f"{where}: order {order.id} stands before its time")
+        _require(order.state is OrderState.WORKING, f"{where}: order {order.id} waits for a price")
+        _require(order.shown > 0, f"{where}: order {order.id} shows nothing")
         found.append(order)
         previous, order = order, order.next
     _require(level.tail is previous and previous is not None, f"{where}: its tail is not its last order")
-    total = sum(order.quantity - order.executed for order in found)
-    _require(level.quantity == total, f"{where}: quantity {level.quantity}, but its orders have {total}")
+    shown = sum(order.shown for order in found)
+    hidden = sum(order.size - order.executed - order.shown for order in found)
+    _require(level.quantity == shown, f"{where}: quantity {level.quantity}, but its orders show {shown}")
+    _require(level.hidden == hidden, f"{where}: hides {level.hidden}, but its orders hide {hidden}")
     return found
 
 
-def _check_indexes(core: Core, resting: list[Order]) -> None:
-    """What rests in the books is exactly what the indexes say is open."""
+def _check_waiting(book: Book) -> list[Order]:
+    """Check the waiting orders of a market and return them."""
+    triggers, found = book.triggers, list[Order]()
+    for shelf in (triggers.rising, triggers.falling):
+        found += _check_shelf(book, shelf)
+    for trail in triggers.trails.values():
+        found += _check_trail(book, trail)
+    _require(triggers.count == len(found), f"market {book.spec.id}: {triggers.count} wait, but {len(found)} are there")
+    return found
+
+
+def _check_shelf(book: Book, shelf: Shelf) -> list[Order]:
+    _require(shelf.keys == sorted(shelf.orders), f"market {book.spec.id}: stop prices are out of order")
+    found: list[Order] = []
+    for key, orders in shelf.orders.items():
+        for order in orders.values():
+            is_here = order.state is OrderState.WAITING and order.card.order.stop_price * shelf.sign == key
+            _require(is_here, f"order {order.id} waits in the wrong place")
+            # An order with a trailing delta may wait for a price that the last trade met before it was placed.
+            is_met = book.last_price != 0 and key >= book.last_price * shelf.sign
+            _require(not is_met or order.card.order.trailing_delta > 0, f"order {order.id} was not triggered")
+            found.append(order)
+    return found
+
+
+def _check_trail(book: Book, trail: Trail) -> list[Order]:
+    found: list[Order] = []
+    keys = [bucket.key for bucket in trail.buckets]
+    _require(keys == sorted(keys, reverse=True), f"market {book.spec.id}: a trail is out of order")
+    for bucket in trail.buckets:
+        for order in bucket.orders.values():
+            is_here = order.special is not None and order.special.bucket is bucket
+            _require(is_here and order.state is OrderState.TRAILING, f"order {order.id} trails in the wrong place")
+            found.append(order)
+    return found
+
+
+def _check_orders(core: Core, found: list[Order]) -> None:
+    """What stands in the books or waits is exactly what the accounts have open."""
     by_id = {order.id: order for order in core.open_orders()}
-    by_key = core.open_orders_by_key()
-    _require(by_id == {order.id: order for order in resting}, "the index by id differs from the books")
-    _require(by_key == {order.key: order for order in resting}, "the index by client order id differs from the books")
-    counts: dict[tuple[int, int], int] = defaultdict(int)
-    for order in resting:
-        expected = OrderStatus.PARTIALLY_FILLED if order.executed else OrderStatus.NEW
-        _require(order.status is expected, f"open order {order.id} is {order.status.name}")
-        _require(0 <= order.executed < order.quantity, f"open order {order.id} has nothing open")
+    _require(by_id == {order.id: order for order in found}, "the open orders differ from those in the books")
+    _require(len(found) == len(by_id), "an order stands in two places")
+    for order in found:
+        _require(0 <= order.executed < order.size, f"open order {order.id} has nothing open")
         _require(order.id <= core.last_order, f"order {order.id} is newer than the counter {core.last_order}")
-        counts[order.market, order.account] += 1
-    for book in core.books():
-        for account, trader in book.traders().items():
-            count = counts[book.spec.id, account]
-            _require(trader.open_orders == count, f"account {account} counts {trader.open_orders} orders, has {count}")
+        _require(order.trader.orders.get(order.id) is order, f"order {order.id} is not known to its account")
+    for account in core.accounts():
+        for trader in account.traders.values():
+            waiting = sum(order.state is not OrderState.WORKING for order in trader.orders.values())
+            _require(trader.waiting == waiting, f"account {account.id} counts {trader.waiting} waiting, has {waiting}")
+
+
+def _check_lists(core: Core) -> None:
+    for group in core.open_lists():
+        _require(group.id <= core.last_list, f"list {group.id} is newer than the counter {core.last_list}")
+        for order in (group.above, group.below):
+            is_here = order.special is not None and order.special.group is group
+            _require(is_here and order.id in order.trader.orders, f"order {order.id} of list {group.id} is not open")
+            _require(order.executed == 0, f"order {order.id} of list {group.id} has traded")

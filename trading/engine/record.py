@@ -1,85 +1,70 @@
 """The command in hand: its number, its time, and what it has done so far; and the counters that live on.  [pure]"""
 
-from trading.engine.enums import Execution
-from trading.engine.events import BalanceChanged, Event, Executed, HoldChanged
+from trading.engine.enums import OrderStatus, Reject
+from trading.engine.events import BalanceChanged, Closed, Event, HoldChanged, Rejected
 from trading.engine.funds import Hold, Purse
-from trading.engine.orders import Order
+from trading.engine.orders import Account, Order, Trader
 
 
 class Record:
-    """Collects the events of one command after another, and counts commands, orders and executions."""
+    """Collects the events of one command after another, counts, and notes what a batch has touched."""
 
-    __slots__ = ("events", "last_execution", "last_order", "now_ms", "sequence", "touched")
+    __slots__ = ("events", "last_list", "last_order", "named", "now_ms", "purses", "sequence", "traders")
 
     sequence: int
     last_order: int
-    last_execution: int
+    last_list: int
     now_ms: int
     events: list[Event]
-    touched: list[Purse]
+    traders: list[Trader]
+    """Those whose purses this batch may have changed."""
+    purses: list[Purse]
+    """Further purses that it may have changed."""
+    named: list[Account]
+    """Accounts with client order ids that `forget` drops."""
 
     def __init__(self) -> None:
         self.sequence = 0
         self.last_order = 0
-        self.last_execution = 0
+        self.last_list = 0
         self.now_ms = 0
         self.events = []
-        self.touched = []
+        self.traders = []
+        self.purses = []
+        self.named = []
 
-    def begin(self, now_ms: int) -> None:
-        """Start the next command at `now_ms`; time must not go back."""
-        assert now_ms >= self.now_ms, f"time went back from {self.now_ms} to {now_ms}"
-        self.now_ms = now_ms
-        self.sequence += 1
-        self.events = []
-        self.touched = []
+    def touch(self, trader: Trader) -> None:
+        """Note that a trader's purses may have changed."""
+        if not trader.is_touched:
+            trader.is_touched = True
+            self.traders.append(trader)
 
-    def finish(self) -> list[Event]:
-        """Return the events of the command, the balances that it touched last."""
-        events = self.events
-        if self.touched:
-            events += [BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held) for purse in self.touched]
-        return events
+    def reject(self, reject: Reject) -> None:
+        """Add a refusal."""
+        self.events.append(Rejected(reject))
 
-    def touch(self, purse: Purse) -> None:
-        """Note that the command changed what a purse has or holds."""
-        if purse.touched_in != self.sequence:
-            purse.touched_in = self.sequence
-            self.touched.append(purse)
-
-    def report(self, order: Order, kind: Execution, cancel_id: str = "") -> None:
-        """Add an execution report, other than of a trade, with the order's state as it is now."""
-        self.last_execution += 1
-        self.events.append(
-            Executed(
-                self.last_execution,
-                kind,
-                order.account,
-                order.market,
-                order.id,
-                order.client_order_id,
-                order.side,
-                order.type,
-                order.time_in_force,
-                order.status,
-                order.quantity,
-                order.quote_quantity,
-                order.price,
-                order.executed,
-                order.executed_quote,
-                order.created_ms,
-                self.now_ms,
-                -1,
-                0,
-                0,
-                0,
-                0,
-                0,
-                False,
-                cancel_id,
-            )
-        )
+    def end(self, order: Order, status: OrderStatus, cancel_id: str = "") -> None:
+        """Add the end of an order that is not filled."""
+        self.events.append(Closed(order.card, status, order.executed, order.executed_quote, cancel_id))
 
     def report_hold(self, hold: Hold) -> None:
         """Add a hold's state as it is now."""
         self.events.append(HoldChanged(hold.reference, hold.account, hold.asset, hold.amount, hold.state))
+
+    def balances(self) -> list[BalanceChanged]:
+        """Return the balances that differ from what was told of them last, ordered by owner and asset."""
+        purses = self.purses
+        for trader in self.traders:
+            trader.is_touched = False
+            purses.append(trader.base)
+            purses.append(trader.quote)
+        told: dict[tuple[int, int], BalanceChanged] = {}
+        for purse in purses:
+            if purse.balance != purse.told_balance or purse.held != purse.told_held:
+                purse.told_balance = purse.balance
+                purse.told_held = purse.held
+                key = (purse.owner, purse.asset)
+                told[key] = BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held)
+        self.purses = []
+        self.traders = []
+        return [told[key] for key in sorted(told)]

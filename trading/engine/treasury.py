@@ -3,7 +3,7 @@
 from mex.money import AMOUNT_MAX
 from trading.engine.commands import HoldFunds, ReleaseHold, SettleHold, Transfer
 from trading.engine.enums import HoldState, Reason, Reject
-from trading.engine.events import Posted, Rejected, TransferRepeated
+from trading.engine.events import Posted, TransferRepeated
 from trading.engine.funds import Funds, Hold
 from trading.engine.record import Record
 from wallets.ledger.chart import Owner
@@ -36,22 +36,22 @@ class Treasury:
         """Move funds between two owners. Only users may not go below zero."""
         record, funds = self._record, self._funds
         if command.reason not in TRANSFER_REASONS:
-            record.events.append(Rejected(Reject.INVALID))
+            record.reject(Reject.INVALID)
             return
         key = (command.reference, command.reason)
         if key in funds.transfers:
             record.events.append(TransferRepeated(command.reference))
             return
         if not _is_sound(command):
-            record.events.append(Rejected(Reject.INVALID))
+            record.reject(Reject.INVALID)
             return
         source = funds.purse(command.debit, command.asset)
         target = funds.purse(command.credit, command.asset)
         if command.debit > 0 and source.available < command.amount:
-            record.events.append(Rejected(Reject.INSUFFICIENT_FUNDS))
+            record.reject(Reject.INSUFFICIENT_FUNDS)
             return
         if source.balance - command.amount < -AMOUNT_MAX or target.balance + command.amount > AMOUNT_MAX:
-            record.events.append(Rejected(Reject.INVALID))  # the balance would not fit its column
+            record.reject(Reject.INVALID)  # the balance would not fit its column
             return
         funds.transfers.add(key)
         self._post(command.debit, command.credit, command.asset, command.amount, command.reason, command.reference)
@@ -65,7 +65,7 @@ class Treasury:
             return
         is_named = 0 < len(command.reference) <= REFERENCE_CHARS_MAX
         if not is_named or command.account <= 0 or command.asset <= 0 or not 0 < command.amount <= AMOUNT_MAX:
-            record.events.append(Rejected(Reject.INVALID))
+            record.reject(Reject.INVALID)
             return
         purse = funds.purse(command.account, command.asset)
         hold = Hold(command.reference, command.account, command.asset, command.amount, HoldState.HELD)
@@ -75,7 +75,7 @@ class Treasury:
         else:
             funds.open_holds[hold.reference] = hold
             purse.held += hold.amount
-            record.touch(purse)
+            record.purses.append(purse)
         record.report_hold(hold)
 
     def settle(self, command: SettleHold) -> None:
@@ -84,7 +84,7 @@ class Treasury:
         if hold is None:
             return
         if not 0 <= command.fee < hold.amount:
-            self._record.events.append(Rejected(Reject.INVALID))
+            self._record.reject(Reject.INVALID)
             return
         self._close(hold, HoldState.SETTLED)
         account, asset, reference = hold.account, hold.asset, hold.reference
@@ -104,13 +104,13 @@ class Treasury:
         """Return the open hold that is to become `goal`, or answer the command and return None."""
         hold = self._funds.hold(reference)
         if hold is None:
-            self._record.events.append(Rejected(Reject.UNKNOWN_HOLD))
+            self._record.reject(Reject.UNKNOWN_HOLD)
         elif hold.state is HoldState.HELD:
             return hold
         elif hold.state is goal:
             self._record.report_hold(hold)
         else:
-            self._record.events.append(Rejected(Reject.HOLD_CLOSED))
+            self._record.reject(Reject.HOLD_CLOSED)
         return None
 
     def _close(self, hold: Hold, state: HoldState) -> None:
@@ -118,7 +118,7 @@ class Treasury:
         funds = self._funds
         purse = funds.purse(hold.account, hold.asset)
         purse.held -= hold.amount
-        self._record.touch(purse)
+        self._record.purses.append(purse)
         hold.state = state
         del funds.open_holds[hold.reference]
         funds.closed_holds[hold.reference] = hold
@@ -129,9 +129,8 @@ class Treasury:
         source, target = funds.purse(debit, asset), funds.purse(credit, asset)
         source.balance -= amount
         target.balance += amount
-        record.touch(source)
-        record.touch(target)
-        record.events.append(Posted(record.sequence, debit, credit, asset, amount, reason, reference))
+        record.purses += (source, target)
+        record.events.append(Posted(debit, credit, asset, amount, reason, reference))
 
 
 def _is_sound(command: Transfer) -> bool:

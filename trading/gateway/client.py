@@ -2,6 +2,9 @@
 
 A consumer hands a command over and goes on; nobody waits for the commit inside a consumer. One packed stream entry
 holds all commands of one turn: an entry per command would cap the whole exchange at about 15,000 a second.
+
+When the engine is behind, new orders are refused while cancels and amends still pass; and whatever is asked, what waits
+here and what lies on the stream is bounded. Every command that was taken is answered once, if only with "unknown".
 """
 
 import asyncio
@@ -18,15 +21,32 @@ import redis.asyncio
 from django.conf import settings
 
 from mex.errors import AnswerUnknown, EngineBusy
-from mex.limits import COMMAND_STREAM_ENTRIES_MAX, ENTRY_COMMANDS_MAX, REPLY_TIMEOUT_S
-from trading.engine.commands import CancelOrder, Command, Parcel, Request
+from mex.limits import COMMAND_STREAM_ENTRIES_MAX, COMMANDS_UNANSWERED_MAX, ENTRY_COMMANDS_MAX, REPLY_TIMEOUT_S
+from trading.engine.commands import AmendOrder, CancelAll, CancelList, CancelOrder, Command, Parcel, Request
 from trading.engine.events import Event, Outcome
 from trading.gateway import pipes
 
 log = logging.getLogger(__name__)
 
-OnOutcome = Callable[[Sequence[Event] | None], None]
-"""Called once, with the events of a command, or with None when the answer did not come: execution status unknown."""
+_LESSENS_RISK = (CancelOrder, CancelAll, CancelList, AmendOrder)
+"""Commands that pass while the engine is behind: whoever cannot get out of the market would lose by our being slow."""
+
+
+def lessens_risk(command: Command) -> bool:
+    """Return whether a command passes while the engine is behind."""
+    return isinstance(command, _LESSENS_RISK)
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """What became of a command: its events, when (ms), and under which number the engine carried it out."""
+
+    events: Sequence[Event]
+    time_ms: int
+    sequence: int
+
+
+OnDone = Callable[[Done | None], None]
+"""Called once, with what became of a command, or with None when the answer did not come: execution status unknown."""
 
 
 class CommandClient:
@@ -37,18 +57,21 @@ class CommandClient:
         self._pipe = pipe
         self._encode = msgspec.msgpack.Encoder().encode
         self._outgoing: deque[Request] = deque()
-        self._waiting: dict[int, tuple[float, OnOutcome]] = {}
+        self._waiting: dict[int, tuple[float, OnDone]] = {}
         self._last_id = 0
-        self._backlog = 0
+        self._sent_to = 0  # the last id that was handed to the pipe
+        self._answered_to = 0  # the last id that the engine has answered: it answers in the order of sending
+        self._entries = 0  # on the command stream, as last seen
         self._wake = asyncio.Event()
 
-    def submit(self, command: Command, on_outcome: OnOutcome) -> None:
-        """Send a command. Raises EngineBusy, having sent nothing, when the engine is behind; cancels still pass."""
-        is_behind = self._backlog > COMMAND_STREAM_ENTRIES_MAX or len(self._outgoing) > COMMAND_STREAM_ENTRIES_MAX
-        if is_behind and not isinstance(command, CancelOrder):
+    def submit(self, command: Command, on_done: OnDone) -> None:
+        """Send a command. Raises EngineBusy, having sent nothing, when the engine is behind (see above)."""
+        is_urgent = lessens_risk(command)
+        room = 2 * COMMANDS_UNANSWERED_MAX if is_urgent else COMMANDS_UNANSWERED_MAX
+        if self.unanswered >= room or (self._is_stream_long and not is_urgent):
             raise EngineBusy()
         self._last_id += 1
-        self._waiting[self._last_id] = (time.monotonic() + REPLY_TIMEOUT_S, on_outcome)
+        self._waiting[self._last_id] = (time.monotonic() + REPLY_TIMEOUT_S, on_done)
         self._outgoing.append(Request(self._last_id, command))
         self._wake.set()
 
@@ -57,25 +80,36 @@ class CommandClient:
         """Return how many commands wait for their answer."""
         return len(self._waiting)
 
-    async def request(self, command: Command) -> Sequence[Event]:
-        """Send a command and return its events. Raises EngineBusy or AnswerUnknown."""
-        future: asyncio.Future[Sequence[Event] | None] = asyncio.get_running_loop().create_future()
+    @property
+    def unanswered(self) -> int:
+        """Return how many commands the engine has not answered, those that nobody waits for any more included."""
+        return max(len(self._waiting), self._last_id - self._answered_to)
 
-        def resolve(events: Sequence[Event] | None) -> None:
+    async def ask(self, command: Command) -> Done:
+        """Send a command and return what became of it. Raises EngineBusy or AnswerUnknown."""
+        future: asyncio.Future[Done | None] = asyncio.get_running_loop().create_future()
+
+        def resolve(done: Done | None) -> None:
             if not future.done():
-                future.set_result(events)
+                future.set_result(done)
 
         self.submit(command, resolve)
-        events = await future
-        if events is None:
+        done = await future
+        if done is None:
             raise AnswerUnknown()
-        return events
+        return done
 
-    def resolve(self, outcome: Outcome) -> None:
+    async def request(self, command: Command) -> Sequence[Event]:
+        """Send a command and return its events. Raises EngineBusy or AnswerUnknown."""
+        return (await self.ask(command)).events
+
+    def resolve(self, outcome: Outcome, *, time_ms: int, sequence: int) -> None:
         """Hand an outcome to whoever waits for it. A second one for the same request finds nobody."""
+        if outcome.request > self._answered_to:
+            self._answered_to = outcome.request
         waiting = self._waiting.pop(outcome.request, None)
         if waiting is not None:
-            waiting[1](outcome.events)
+            waiting[1](Done(outcome.events, time_ms, sequence))
 
     async def run(self) -> None:
         """Send what is submitted, until cancelled. One sender, so that commands keep their order."""
@@ -85,16 +119,18 @@ class CommandClient:
             while self._outgoing:
                 count = min(len(self._outgoing), ENTRY_COMMANDS_MAX)
                 requests = [self._outgoing.popleft() for _ in range(count)]
+                last = requests[-1].id
                 # What was given up while the pipe stood still is not sent any more: the market has moved on.
                 requests = [request for request in requests if request.id in self._waiting]
                 if requests:
                     await self._send(requests)
+                self._sent_to = last
 
     async def expire(self) -> None:
         """Give up on answers that are overdue, until cancelled."""
         while True:
             await asyncio.sleep(1)
-            if self._backlog > COMMAND_STREAM_ENTRIES_MAX:
+            if self._is_stream_long or self.unanswered >= COMMANDS_UNANSWERED_MAX:
                 # While new orders are refused nothing may be sent that would tell that the engine has caught up.
                 await self._measure()
             now = time.monotonic()
@@ -105,12 +141,21 @@ class CommandClient:
                     break
                 self._waiting.pop(first)[1](None)
 
+    @property
+    def _is_stream_long(self) -> bool:
+        return self._entries > COMMAND_STREAM_ENTRIES_MAX
+
     async def _measure(self) -> None:
+        sent_to = self._sent_to
         try:
             async with asyncio.timeout(1):
-                self._backlog = await self._pipe.xlen(pipes.commands_key(settings.MEX_SHARD))
+                self._entries = await self._pipe.xlen(pipes.commands_key(settings.MEX_SHARD))
         except (redis.RedisError, OSError) as error:
             log.warning("the length of the command stream is not known: %s", error)
+            return
+        if self._entries == 0:
+            # All that was sent is committed, or lost with the pipe's memory: entries leave the stream only then.
+            self._answered_to = max(self._answered_to, sent_to)
 
     async def _send(self, requests: list[Request]) -> None:
         key = pipes.commands_key(settings.MEX_SHARD)
@@ -119,7 +164,7 @@ class CommandClient:
             async with self._pipe.pipeline(transaction=False) as pipeline:
                 pipeline.xadd(key, {pipes.FIELD: packed})
                 pipeline.xlen(key)
-                self._backlog = (await pipeline.execute())[1]
+                self._entries = (await pipeline.execute())[1]
         except (redis.RedisError, OSError) as error:
             # It may have arrived all the same: nobody may be told that it did not.
             log.error("%d commands may not have reached the engine: %s", len(requests), error)
@@ -127,5 +172,5 @@ class CommandClient:
                 self._waiting.pop(request.id, (0.0, _ignore))[1](None)
 
 
-def _ignore(events: Sequence[Event] | None) -> None:
+def _ignore(done: Done | None) -> None:
     """Take no notice: the request was answered already."""

@@ -5,7 +5,7 @@ reader costs a bounded amount. Source: docs/api.md, "Market streams".
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -146,19 +146,25 @@ class Feeds:
         """Bring the books up to date with a batch and send what is sent at once."""
         event_ms = now_ms()
         changed: dict[int, _MarketFeed] = {}
-        for outcome in batch.outcomes:
-            for event in outcome.events:
-                if isinstance(event, LevelChanged):
-                    feed = changed[event.market] = self._markets[event.market]
-                    feed.change(event)
-                elif isinstance(event, Traded):
-                    feed = self._markets[event.market]
-                    if feed.trade_name in self._listeners:
-                        self._send([feed.trade_name], shapes.trade_event(feed.symbol, event, event_ms))
+        for change in batch.levels:
+            feed = changed[change.market] = self._markets[change.market]
+            feed.change(change)
+        heard = {id: feed for id, feed in self._markets.items() if feed.trade_name in self._listeners}
+        if heard:
+            self._send_trades(batch, heard, event_ms)
         for feed in changed.values():
             best = feed.new_best()
             if best is not None:
                 self._send([feed.ticker_name], best)
+
+    def _send_trades(self, batch: Batch, heard: Mapping[int, _MarketFeed], event_ms: int) -> None:
+        for outcome in batch.outcomes:
+            for event in outcome.events:
+                if type(event) is Traded:
+                    feed = heard.get(event.taker.order.market)
+                    if feed is not None:
+                        trade = shapes.trade_event(feed.symbol, event, batch.time_ms, event_ms)
+                        self._send([feed.trade_name], trade)
 
     async def run(self) -> None:
         """Send depth on the timer, until cancelled."""

@@ -8,7 +8,7 @@ after a gap the books are read anew and the public connections are closed, so th
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, cast
 
 import msgspec
@@ -18,7 +18,8 @@ from django.conf import settings
 from accounts.credentials import credentials
 from mex.database import in_database
 from trading import selectors
-from trading.engine.events import Batch, Outcome
+from trading.engine.events import Batch, MarketChanged
+from trading.engine.markets import MarketSpec
 from trading.gateway import catalog, pipes
 from trading.gateway.catalog import Catalog
 from trading.gateway.client import CommandClient
@@ -64,6 +65,7 @@ class Hub:
         self._guests: dict[str | int, set[Guest]] = {}
         self._batch = 0  # the last one that was answered and passed on
         self._books_at = 0  # the last one that is in the books: ahead of `_batch` after a gap
+        self._changed_at = 0  # the last one that changed a market
         self._is_closing = False
         self._events_at = b"$"
         self._notices_at = b"$"
@@ -117,8 +119,6 @@ class Hub:
     # --- start -------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        self.catalog = await catalog.load()
-        self.reports = AccountReports(self.catalog)
         # The places in the streams first, then the books: what happens in between is read twice and dropped by number.
         self._events_at = await self._end_of(pipes.events_key(settings.MEX_SHARD))
         self._notices_at = await self._end_of(pipes.NOTICES_KEY)
@@ -143,16 +143,35 @@ class Hub:
 
     async def _load_books(self) -> None:
         batch, updates, levels = await in_database(selectors.book_levels)
+        # The markets after the books, so that every book has its market.
+        self._use_catalog(await catalog.load())
         self._books_at = batch
         self.feeds.load(self.catalog, updates, levels)
 
     async def _refresh_catalog(self) -> None:
+        """Read the catalog now and then for what no event tells, such as the name of a new asset."""
         while True:
             await asyncio.sleep(2)
             if not self.catalog.is_fresh:
-                self.catalog = await catalog.load()
-                self.reports = AccountReports(self.catalog)
-                self.feeds.learn(self.catalog)
+                batch = self._batch
+                read = await catalog.load()
+                if self._changed_at <= batch:  # else an event has told something newer meanwhile
+                    self._use_catalog(read)
+
+    def _use_catalog(self, new: Catalog) -> None:
+        self.catalog = new
+        self.reports = AccountReports(new)
+        self.feeds.learn(new)
+
+    async def _change_markets(self, specs: Sequence[MarketSpec], batch: int) -> None:
+        """Let changed rules and new markets hold from this batch on."""
+        self._changed_at = batch
+        changed = self.catalog
+        for spec in specs:
+            changed = changed.with_market(spec)
+        if not all(changed.knows_assets_of(spec) for spec in specs):
+            changed = await catalog.load()
+        self._use_catalog(changed)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -170,7 +189,9 @@ class Hub:
                 is_down = True
                 await asyncio.sleep(0.2)
                 continue
-            is_down = False
+            if is_down:
+                is_down = not await self._find_places()
+                continue  # what was read is read again from there
             for key, entries in pipes.pages(answer):
                 for entry, fields in entries:
                     if key == pipes.NOTICES_KEY:
@@ -179,6 +200,22 @@ class Hub:
                     else:
                         self._events_at = entry
                         await self._take_entry(entry, fields)
+
+    async def _find_places(self) -> bool:
+        """After an outage, return whether it is known from where to read on.
+
+        A server that came back empty, with a clock behind the old one, gives out ids below those that were read: then
+        read from its beginning. Batches that were seen are dropped by their numbers.
+        """
+        try:
+            if _is_below(await self._end_of(pipes.events_key(settings.MEX_SHARD)), self._events_at):
+                self._events_at = b"0-0"
+            if _is_below(await self._end_of(pipes.NOTICES_KEY), self._notices_at):
+                self._notices_at = b"0-0"
+        except (redis.RedisError, OSError) as error:
+            log.warning("no event stream: %s", error)
+            return False
+        return True
 
     async def _take_entry(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         try:
@@ -198,6 +235,14 @@ class Hub:
                 listener.events_missed()
             await self._load_books()
         self._batch = batch.number
+        # The change of a market is the last thing that its command does.
+        markets = [
+            outcome.events[-1].spec
+            for outcome in batch.outcomes
+            if outcome.events and isinstance(outcome.events[-1], MarketChanged)
+        ]
+        if markets:
+            await self._change_markets(markets, batch.number)
         # The books first: whoever is told of an order must find it in the depth (docs/api.md, "Reads follow writes").
         # After a gap they may be ahead of the stream; the answers of these batches are still waited for.
         if batch.number > self._books_at:
@@ -206,13 +251,14 @@ class Hub:
         self._answer(batch)
 
     def _answer(self, batch: Batch) -> None:
-        for outcome in batch.outcomes:
-            if outcome.sender == self.client.name:
-                self.client.resolve(outcome)
-            self._tell_accounts(outcome)
-
-    def _tell_accounts(self, outcome: Outcome) -> None:
-        for account, texts in self.reports.of(outcome, self._listeners.keys()):
+        """Hand answers to those who asked, and then events to those who listen."""
+        name = self.client.name
+        for sequence, outcome in enumerate(batch.outcomes, batch.first_sequence):
+            if outcome.sender == name:
+                self.client.resolve(outcome, time_ms=batch.time_ms, sequence=sequence)
+        if not self._listeners:
+            return
+        for account, texts in self.reports.of(batch, self._listeners.keys()).items():
             # A listener whose outbox is full leaves all its accounts at once, so this one may be gone by now.
             for listener in tuple(self._listeners.get(account, ())):
                 for text in texts:
@@ -233,6 +279,11 @@ class Hub:
             text = msgspec.json.encode(notice.event)
             for listener in tuple(self._listeners.get(notice.account, ())):
                 listener.browser_event(text)
+
+
+def _is_below(entry: bytes, other: bytes) -> bool:
+    """Return whether a stream id, "milliseconds-count", comes before another one."""
+    return [int(part) for part in entry.split(b"-")] < [int(part) for part in other.split(b"-")]
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -1,29 +1,33 @@
-"""Engine events and database rows in the API's words, field by field as in docs/api.md.
+"""Markets, accounts, trades and market data in the API's words, field by field as in docs/api.md.
 
-Amounts become strings with exactly eight decimals here and nowhere else; times are milliseconds.
+Amounts become strings with exactly eight decimals here and in order_shapes.py, and nowhere else. Times are ms.
 """
 
 from collections.abc import Mapping, Sequence
 
 from mex.clock import now_ms
-from mex.money import PPM, UNITS, format_units
-from trading.engine.enums import Execution, MarketStatus, OrderStatus, OrderType, Side, TimeInForce
-from trading.engine.events import Event, Executed, Traded
+from mex.money import AMOUNT_MAX, PPM, UNITS, format_units
+from trading.engine.enums import OrderType, Side, StpMode
+from trading.engine.events import Traded
 from trading.engine.markets import MarketSpec
-from trading.models import Order, Trade
+from trading.models import PreventedMatch, Trade
 from wallets.models import Balance
 
 Json = dict[str, object]
 
-SIDE = {side: side.name for side in Side}
-TYPE = {kind: kind.name for kind in OrderType}
-TIME_IN_FORCE = {force: force.name for force in TimeInForce}
-STATUS = {status: status.name for status in OrderStatus}
-EXECUTION = {kind: kind.name for kind in Execution}
-_MARKET_STATUS = {MarketStatus.TRADING: "TRADING", MarketStatus.HALT: "HALT"}
-NO_AMOUNT = "0.00000000"
+STP_MODES = [mode.name for mode in StpMode if mode is not StpMode.DEFAULT]
 NO_LIST = -1
-STP_MODE = "NONE"
+_NO_GROUP = -1
+_NO_RATES = {"maker": "0.00000000", "taker": "0.00000000", "buyer": "0.00000000", "seller": "0.00000000"}
+_ORDER_TYPES = (
+    OrderType.LIMIT,
+    OrderType.LIMIT_MAKER,
+    OrderType.MARKET,
+    OrderType.STOP_LOSS,
+    OrderType.STOP_LOSS_LIMIT,
+    OrderType.TAKE_PROFIT,
+    OrderType.TAKE_PROFIT_LIMIT,
+)
 
 
 def rate(ppm: int) -> str:
@@ -31,118 +35,32 @@ def rate(ppm: int) -> str:
     return format_units(ppm * UNITS // PPM)
 
 
-# --- answers to orders ---------------------------------------------------------------------------
-
-
-def order_ack(symbol: str, order: Executed) -> Json:
-    """Return the shortest answer to a new order."""
-    return {
-        "symbol": symbol,
-        "orderId": order.order,
-        "orderListId": NO_LIST,
-        "clientOrderId": order.client_order_id,
-        "transactTime": order.time_ms,
-    }
-
-
-def order_result(symbol: str, order: Executed) -> Json:
-    """Return the answer to a new order with its state."""
-    answer = order_ack(symbol, order)
-    answer.update(_state(order))
-    answer["workingTime"] = order.created_ms
-    answer["selfTradePreventionMode"] = STP_MODE
-    return answer
-
-
-def order_full(symbol: str, order: Executed, events: Sequence[Event], asset_codes: Mapping[int, str]) -> Json:
-    """Return the answer to a new order with its state and fills."""
-    answer = order_result(symbol, order)
-    answer["fills"] = [
-        {
-            "price": format_units(event.last_price),
-            "qty": format_units(event.last_quantity),
-            "commission": format_units(event.fee),
-            "commissionAsset": asset_codes[event.fee_asset],
-            "tradeId": event.trade,
-        }
-        for event in events
-        if isinstance(event, Executed) and event.kind is Execution.TRADE and event.order == order.order
-    ]
-    return answer
-
-
-def order_canceled(symbol: str, order: Executed) -> Json:
-    """Return the answer to a cancel: the cancel has a client id of its own."""
-    return {
-        "symbol": symbol,
-        "origClientOrderId": order.client_order_id,
-        "orderId": order.order,
-        "orderListId": NO_LIST,
-        "clientOrderId": order.cancel_id,
-        "transactTime": order.time_ms,
-        **_state(order),
-        "selfTradePreventionMode": STP_MODE,
-    }
-
-
-def _state(order: Executed) -> Json:
-    return {
-        "price": format_units(order.price),
-        "origQty": format_units(order.quantity),
-        "executedQty": format_units(order.executed),
-        "origQuoteOrderQty": format_units(order.quote_quantity),
-        "cummulativeQuoteQty": format_units(order.executed_quote),
-        "status": STATUS[order.status],
-        "timeInForce": TIME_IN_FORCE[order.time_in_force],
-        "type": TYPE[order.type],
-        "side": SIDE[order.side],
-    }
-
-
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def order_row(symbol: str, order: Order) -> Json:
-    """Return a stored order."""
-    return {
-        "symbol": symbol,
-        "orderId": order.pk,
-        "orderListId": NO_LIST,
-        "clientOrderId": order.client_order_id,
-        "price": format_units(order.price),
-        "origQty": format_units(order.quantity),
-        "executedQty": format_units(order.executed),
-        "cummulativeQuoteQty": format_units(order.executed_quote),
-        "status": OrderStatus(order.status).name,
-        "timeInForce": TimeInForce(order.time_in_force).name,
-        "type": OrderType(order.type).name,
-        "side": Side(order.side).name,
-        "stopPrice": NO_AMOUNT,
-        "icebergQty": NO_AMOUNT,
-        "time": order.created_ms,
-        "updateTime": order.updated_ms,
-        "isWorking": True,
-        "workingTime": order.created_ms,
-        "origQuoteOrderQty": format_units(order.quote_quantity),
-        "selfTradePreventionMode": STP_MODE,
-    }
+def own_trade_rows(
+    market: MarketSpec, trade: Trade, account: int, asset_codes: Mapping[int, str], lists: Mapping[int, int]
+) -> list[Json]:
+    """Return a trade as the account sees it: a row for each side it was on, so two when it traded with itself.
 
-
-def own_trade_rows(market: MarketSpec, trade: Trade, account: int, asset_codes: Mapping[int, str]) -> list[Json]:
-    """Return a trade as the account sees it: a row for each side it was on, so two when it traded with itself."""
+    lists: the list ids of those orders that are in one.
+    """
     return [
-        _own_trade_row(market, trade, is_buyer, asset_codes)
+        _own_trade_row(market, trade, is_buyer, asset_codes, lists)
         for is_buyer, owner in ((True, trade.buyer_id), (False, trade.seller_id))
         if owner == account
     ]
 
 
-def _own_trade_row(market: MarketSpec, trade: Trade, is_buyer: bool, asset_codes: Mapping[int, str]) -> Json:
+def _own_trade_row(
+    market: MarketSpec, trade: Trade, is_buyer: bool, asset_codes: Mapping[int, str], lists: Mapping[int, int]
+) -> Json:
+    order = trade.buyer_order if is_buyer else trade.seller_order
     return {
         "symbol": market.symbol,
         "id": trade.number,
-        "orderId": trade.buyer_order if is_buyer else trade.seller_order,
-        "orderListId": NO_LIST,
+        "orderId": order,
+        "orderListId": lists.get(order, NO_LIST),
         "price": format_units(trade.price),
         "qty": format_units(trade.quantity),
         "quoteQty": format_units(trade.quote),
@@ -168,6 +86,26 @@ def public_trade_row(trade: Trade) -> Json:
     }
 
 
+def prevented_match_row(symbol: str, match: PreventedMatch) -> Json:
+    """Return a prevented match; a quantity stands only where something was lost."""
+    row: Json = {
+        "symbol": symbol,
+        "preventedMatchId": match.number,
+        "takerOrderId": match.taker_order,
+        "makerSymbol": symbol,
+        "makerOrderId": match.maker_order,
+        "tradeGroupId": _NO_GROUP,
+        "selfTradePreventionMode": StpMode(match.mode).name,
+        "price": format_units(match.price),
+    }
+    if match.taker_quantity:
+        row["takerPreventedQuantity"] = format_units(match.taker_quantity)
+    if match.maker_quantity:
+        row["makerPreventedQuantity"] = format_units(match.maker_quantity)
+    row["transactTime"] = match.time_ms
+    return row
+
+
 def account(account_id: int, balances: Sequence[Balance], codes: Mapping[int, str], *, maker: int, taker: int) -> Json:
     """Return an account with its balances. `maker` and `taker` are its fee rates in ppm."""
     return {
@@ -175,7 +113,7 @@ def account(account_id: int, balances: Sequence[Balance], codes: Mapping[int, st
         "takerCommission": taker // 100,
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": {"maker": rate(maker), "taker": rate(taker), "buyer": rate(0), "seller": rate(0)},
+        "commissionRates": _rates(maker, taker),
         "canTrade": True,
         "canWithdraw": True,
         "canDeposit": True,
@@ -197,11 +135,41 @@ def account(account_id: int, balances: Sequence[Balance], codes: Mapping[int, st
     }
 
 
+def commission(symbol: str, *, maker: int, taker: int) -> Json:
+    """Return what an account pays in a market; rates in ppm. There are no special rates, taxes or discounts."""
+    return {
+        "symbol": symbol,
+        "standardCommission": _rates(maker, taker),
+        "specialCommission": _NO_RATES,
+        "taxCommission": _NO_RATES,
+        "discount": _no_discount(),
+    }
+
+
+def commission_of_order(*, maker: int, taker: int) -> Json:
+    """Return what an order would pay; rates in ppm."""
+    none = {"maker": rate(0), "taker": rate(0)}
+    return {
+        "standardCommissionForOrder": {"maker": rate(maker), "taker": rate(taker)},
+        "specialCommissionForOrder": none,
+        "taxCommissionForOrder": none,
+        "discount": _no_discount(),
+    }
+
+
+def _rates(maker: int, taker: int) -> Json:
+    return {"maker": rate(maker), "taker": rate(taker), "buyer": rate(0), "seller": rate(0)}
+
+
+def _no_discount() -> Json:
+    return {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "", "discount": rate(0)}
+
+
 def symbol_info(market: MarketSpec, codes: Mapping[int, str]) -> Json:
     """Return a market's rules."""
     return {
         "symbol": market.symbol,
-        "status": _MARKET_STATUS[market.status],
+        "status": market.status.name,
         "baseAsset": codes[market.base],
         "baseAssetPrecision": 8,
         "quoteAsset": codes[market.quote],
@@ -209,28 +177,29 @@ def symbol_info(market: MarketSpec, codes: Mapping[int, str]) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": [kind.name for kind in (OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.MARKET)],
-        "icebergAllowed": False,
-        "ocoAllowed": False,
+        "orderTypes": [kind.name for kind in _ORDER_TYPES],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": True,
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": _filters(market),
         "permissions": [],
         "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": STP_MODE,
-        "allowedSelfTradePreventionModes": [STP_MODE],
+        "defaultSelfTradePreventionMode": StpMode.NONE.name,
+        "allowedSelfTradePreventionModes": STP_MODES,
     }
 
 
 def _filters(market: MarketSpec) -> list[Json]:
-    return [
+    """Return a market's filters; one that does not limit is left out."""
+    filters: list[Json] = [
         {
             "filterType": "PRICE_FILTER",
             "minPrice": format_units(market.price_min),
@@ -243,6 +212,7 @@ def _filters(market: MarketSpec) -> list[Json]:
             "maxQty": format_units(market.quantity_max),
             "stepSize": format_units(market.lot),
         },
+        {"filterType": "ICEBERG_PARTS", "limit": market.iceberg_parts_max},
         {
             "filterType": "NOTIONAL",
             "minNotional": format_units(market.notional_min),
@@ -251,8 +221,35 @@ def _filters(market: MarketSpec) -> list[Json]:
             "applyMaxToMarket": False,
             "avgPriceMins": 0,
         },
+        {
+            "filterType": "TRAILING_DELTA",
+            "minTrailingAboveDelta": market.trailing_min,
+            "maxTrailingAboveDelta": market.trailing_max,
+            "minTrailingBelowDelta": market.trailing_min,
+            "maxTrailingBelowDelta": market.trailing_max,
+        },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": market.orders_max},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": market.algo_orders_max},
     ]
+    if market.position_max:
+        filters.append({"filterType": "MAX_POSITION", "maxPosition": format_units(market.position_max)})
+    if market.bid_up_ppm or market.bid_down_ppm or market.ask_up_ppm or market.ask_down_ppm:
+        filters.append(
+            {
+                "filterType": "PERCENT_PRICE_BY_SIDE",
+                "bidMultiplierUp": _most(market.bid_up_ppm),
+                "bidMultiplierDown": rate(market.bid_down_ppm),
+                "askMultiplierUp": _most(market.ask_up_ppm),
+                "askMultiplierDown": rate(market.ask_down_ppm),
+                "avgPriceMins": 0,
+            }
+        )
+    return filters
+
+
+def _most(ppm: int) -> str:
+    # 0 does not limit; clients that multiply with it would take it for the opposite.
+    return rate(ppm) if ppm else format_units(AMOUNT_MAX)
 
 
 def levels(side: Sequence[tuple[int, int]]) -> list[list[str]]:
@@ -261,48 +258,6 @@ def levels(side: Sequence[tuple[int, int]]) -> list[list[str]]:
 
 
 # --- events --------------------------------------------------------------------------------------
-
-
-def execution_report(symbol: str, event: Executed, asset_codes: Mapping[int, str], event_ms: int) -> Json:
-    """Return one step of an order as the user data stream tells it."""
-    is_trade = event.kind is Execution.TRADE
-    is_canceled = event.kind is Execution.CANCELED
-    return {
-        "e": "executionReport",
-        "E": event_ms,
-        "s": symbol,
-        "c": event.cancel_id if is_canceled else event.client_order_id,
-        "S": SIDE[event.side],
-        "o": TYPE[event.type],
-        "f": TIME_IN_FORCE[event.time_in_force],
-        "q": format_units(event.quantity),
-        "p": format_units(event.price),
-        "P": NO_AMOUNT,
-        "F": NO_AMOUNT,
-        "g": NO_LIST,
-        "C": event.client_order_id if is_canceled else "",
-        "x": EXECUTION[event.kind],
-        "X": STATUS[event.status],
-        "r": "NONE",
-        "i": event.order,
-        "l": format_units(event.last_quantity),
-        "z": format_units(event.executed),
-        "L": format_units(event.last_price),
-        "n": format_units(event.fee) if is_trade else "0",
-        "N": asset_codes[event.fee_asset] if is_trade else None,
-        "T": event.time_ms,
-        "t": event.trade,
-        "I": event.id,
-        "w": event.status.is_open and event.type is not OrderType.MARKET,
-        "m": event.is_maker,
-        "M": is_trade,
-        "O": event.created_ms,
-        "Z": format_units(event.executed_quote),
-        "Y": format_units(event.last_quote),
-        "Q": format_units(event.quote_quantity),
-        "W": event.created_ms,
-        "V": STP_MODE,
-    }
 
 
 def account_position(balances: Sequence[tuple[str, int, int]], time_ms: int, event_ms: int) -> Json:
@@ -322,7 +277,7 @@ def balance_update(code: str, delta: int, time_ms: int, event_ms: int) -> Json:
     return {"e": "balanceUpdate", "E": event_ms, "a": code, "d": format_units(delta), "T": time_ms}
 
 
-def trade_event(symbol: str, trade: Traded, event_ms: int) -> Json:
+def trade_event(symbol: str, trade: Traded, time_ms: int, event_ms: int) -> Json:
     """Return a trade as the public stream tells it."""
     return {
         "e": "trade",
@@ -331,7 +286,7 @@ def trade_event(symbol: str, trade: Traded, event_ms: int) -> Json:
         "t": trade.id,
         "p": format_units(trade.price),
         "q": format_units(trade.quantity),
-        "T": trade.time_ms,
-        "m": trade.buyer_is_maker,
+        "T": time_ms,
+        "m": trade.taker.order.side is Side.SELL,
         "M": True,
     }

@@ -11,6 +11,25 @@ from mex.money import UNITS, notional
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """A market that is quoted: the price to begin at, and the quantity of the first level on each side."""
+
+    symbol: str
+    base: str
+    quote: str
+    start: int
+    first: int
+
+
+PLANS = (
+    Plan("ETHBTC", "ETH", "BTC", start=UNITS // 20, first=UNITS // 5),
+    Plan("ETHUSDT", "ETH", "USDT", start=3_000 * UNITS, first=UNITS // 5),
+    Plan("BTCUSDT", "BTC", "USDT", start=60_000 * UNITS, first=UNITS // 100),
+)
+"""The three prices fit each other: going round in a circle earns nothing at first, and little later."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The market's steps, from exchangeInfo."""
 
@@ -27,27 +46,38 @@ class Quote:
     price: int
     quantity: int
 
+    @property
+    def cost(self) -> int:
+        """What it holds: quote units to buy, base units to sell."""
+        return notional(self.price, self.quantity) if self.side == "BUY" else self.quantity
+
 
 LEVELS = 5
-STEP_TICKS = 4
+STEP_GRAINS = 4
 """Between two levels, and from the reference to the first one on each side."""
-LOTS_FIRST = 200
-"""Size of the first level; each further one is as much larger."""
+GRAINS = 5_000
+"""Parts of the price at the beginning that a grain is: 0.02 %, but whole ticks and at least one."""
 
 
-def wanted_quotes(reference: int, rules: Rules, *, base: int, quote: int) -> list[Quote]:
+def grain_of(start: int, tick: int) -> int:
+    """Return the step in which a market's quotes are laid out and move."""
+    return max(start // GRAINS // tick * tick, tick)
+
+
+def wanted_quotes(reference: int, rules: Rules, plan: Plan, *, base: int, quote: int) -> list[Quote]:
     """Return the ladder around a reference price that funds of `base` and `quote` units allow, best levels first."""
     quotes = []
+    grain = grain_of(plan.start, rules.tick)
+    first = max(plan.first // rules.lot * rules.lot, rules.lot)
     for level in range(1, LEVELS + 1):
-        distance = level * STEP_TICKS * rules.tick
-        quantity = level * LOTS_FIRST * rules.lot
-        bid, ask = Quote("BUY", reference - distance, quantity), Quote("SELL", reference + distance, quantity)
-        cost = notional(bid.price, quantity) if bid.price > 0 else 0
-        if rules.notional_min <= cost <= quote:
-            quote -= cost
+        distance = level * STEP_GRAINS * grain
+        bid = Quote("BUY", reference - distance, level * first)
+        ask = Quote("SELL", reference + distance, level * first)
+        if bid.price > 0 and rules.notional_min <= bid.cost <= quote:
+            quote -= bid.cost
             quotes.append(bid)
-        if quantity <= base and notional(ask.price, quantity) >= rules.notional_min:
-            base -= quantity
+        if ask.cost <= base and notional(ask.price, ask.quantity) >= rules.notional_min:
+            base -= ask.cost
             quotes.append(ask)
     return quotes
 
@@ -65,24 +95,20 @@ def changes(have: Iterable[Quote], want: Sequence[Quote]) -> tuple[list[Quote], 
 
 
 class Reference:
-    """A price that wanders slowly, a few ticks at a time, and not far from where it began."""
+    """A price that wanders slowly, a few grains at a time, and not far from where it began."""
 
     def __init__(self, start: int, tick: int, *, seed: int | None = None) -> None:
         self._start = start // tick * tick
-        self._tick = tick
+        self._grain = grain_of(start, tick)
         self._range = self._start // 50 // tick * tick
         self._random = random.Random(seed)
         self.price = self._start
 
     def move(self) -> int:
         """Take one step and return the new price."""
-        step = self._random.randint(-3, 3) * self._tick
+        step = self._random.randint(-3, 3) * self._grain
         moved = self.price + step
         if not self._start - self._range <= moved <= self._start + self._range:
             moved = self.price - step
         self.price = moved
         return moved
-
-
-REFERENCE_START = UNITS // 20
-"""0.05 BTC for one ETH."""

@@ -32,6 +32,9 @@ class Inbox:
         self._key = pipes.commands_key(shard)
         self._read_to = position
         self._waiting: deque[tuple[str, bytes]] = deque()
+        self.committed = position
+        """The last entry whose effects are committed."""
+        self._trimmed = ""
 
     def prepare(self) -> None:
         """Make sure that new entries get ids after our position, also when the server lost its memory.
@@ -44,7 +47,10 @@ class Inbox:
         except redis.ResponseError:
             last = b"0-0"  # the stream does not exist
         if _number(_text(last)) < _number(self._read_to):
-            self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self._read_to)
+            try:
+                self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self._read_to)
+            except redis.ResponseError:
+                return  # somebody else has raised the ids meanwhile
             self._pipe.xdel(self._key, self._read_to)
 
     def take(self, wait_ms: int) -> Intake | None:
@@ -64,16 +70,23 @@ class Inbox:
                 commands += len(parcel.requests)
         return Intake(position, parcels)
 
-    def trim(self, position: str) -> None:
-        """Drop what is committed from the stream, so that its length is the backlog."""
-        self._pipe.xtrim(self._key, minid=_after(position), approximate=False)
-
     def _fill(self, wait_ms: int) -> None:
+        self._trim()
         answer = self._pipe.xread({self._key: self._read_to}, count=BATCH_ENTRIES_MAX, block=wait_ms)
         for _, entries in pipes.pages(answer):
             for entry, fields in entries:
                 self._read_to = _text(entry)
                 self._waiting.append((self._read_to, fields.get(pipes.FIELD, b"")))
+
+    def _trim(self) -> None:
+        """Drop what is committed from the stream, so that its length is the backlog.
+
+        Before each read, not after each batch: under load that is one round trip for many batches.
+        """
+        position = self.committed
+        if position != self._trimmed:
+            self._pipe.xtrim(self._key, minid=_after(position), approximate=False)
+            self._trimmed = position
 
 
 def _unpack(position: str, packed: bytes) -> Parcel | None:

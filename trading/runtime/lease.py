@@ -5,15 +5,13 @@ replaced cannot write any more, whatever it believes. The lease itself is only m
 taking over while the first one is well.
 """
 
-import os
-import socket
-from pathlib import Path
-
-from django.db import transaction
+from django.db import OperationalError
 
 from mex.clock import now_ms
 from mex.limits import LEASE_LOAD_MS, LEASE_MS
 from trading.models import EngineState
+from trading.runtime import locks
+from trading.runtime.processes import Known, identity, look_up
 
 
 class LeaseHeld(Exception):
@@ -24,23 +22,34 @@ class LeaseLost(Exception):
     """Raised when another engine has taken over: this process must end without committing anything."""
 
 
-def identity() -> str:
-    """Return "host:pid:start", which no other process ever shares."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
-
-
 def take(shard: int) -> int:
     """Take the shard's lease and return the new epoch. Raises LeaseHeld while another engine is alive."""
-    with transaction.atomic():
-        state = EngineState.objects.select_for_update().get_or_create(shard=shard)[0]
-        if state.lease_until_ms > now_ms() and not _is_gone(state.leader):
-            raise LeaseHeld(f"engine {state.leader} leads shard {shard}")
-        state.epoch += 1
-        state.leader = identity()
-        # Loading comes next, and a standby that took over meanwhile would load as long, for ever in turn.
-        state.lease_until_ms = now_ms() + LEASE_LOAD_MS
-        state.save(update_fields=["epoch", "leader", "lease_until_ms"])
+    _require_free(EngineState.objects.filter(shard=shard).first() or EngineState(shard=shard))
+    try:
+        with locks.impatient_transaction():
+            state = EngineState.objects.select_for_update().get_or_create(shard=shard)[0]
+            _require_free(state)
+            state.epoch += 1
+            state.leader = identity()
+            # Loading comes next, and a standby that took over meanwhile would load as long, for ever in turn.
+            state.lease_until_ms = now_ms() + LEASE_LOAD_MS
+            state.save(update_fields=["epoch", "leader", "lease_until_ms"])
+    except OperationalError as error:
+        if not locks.is_held(error):
+            raise
+        state = EngineState.objects.get(shard=shard)
+        _require_free(state)
+        locks.release(shard, state.leader)
+        raise LeaseHeld(
+            f"engine {state.leader} is silent, but holds what the next one of shard {shard} needs"
+        ) from error
     return int(state.epoch)
+
+
+def is_led(shard: int) -> bool:
+    """Return whether an engine leads the shard and is well."""
+    state = EngineState.objects.filter(shard=shard).first()
+    return state is not None and _is_well(state)
 
 
 def renew(shard: int, epoch: int) -> None:
@@ -54,17 +63,15 @@ def release(shard: int, epoch: int) -> None:
     EngineState.objects.filter(shard=shard, epoch=epoch).update(lease_until_ms=0)
 
 
+def _require_free(state: EngineState) -> None:
+    if _is_well(state):
+        raise LeaseHeld(f"engine {state.leader} leads shard {state.shard}")
+
+
+def _is_well(state: EngineState) -> bool:
+    return state.lease_until_ms > now_ms() and not _is_gone(state.leader)
+
+
 def _is_gone(leader: str) -> bool:
     """Return whether the leader ran on this host and does not run any more; then there is no need to wait."""
-    host, _, rest = leader.rpartition(":")[0].rpartition(":")
-    start = leader.rpartition(":")[2]
-    return host == socket.gethostname() and rest.isdigit() and _start_of(int(rest)) != start
-
-
-def _start_of(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot, or "" when there is none (proc(5), field 22)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+    return look_up(leader).state is Known.GONE

@@ -1,29 +1,53 @@
 """The engine process: take, apply, commit, publish; nothing leaves before its commit.
 
+On PostgreSQL one batch is committed while the next one is being applied: the server works on another core. No more than
+one is on its way, so that commits keep their order, and one that failed is the last one that was tried.
+
 A commit that fails, an invariant that breaks or a lost lease ends the process. Memory may be ahead of the database
 then, and the next start builds it anew from what is committed (recovery.py).
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import msgspec
 import redis
+from django.db import connection
 
 from mex.clock import now_ms
 from mex.limits import LEASE_RENEW_MS
-from trading.engine.commands import Parcel
+from trading.engine.commands import Checkpoint, Parcel
+from trading.engine.core import Core
 from trading.engine.events import Batch, Outcome
+from trading.engine.snapshot import state_hash
 from trading.gateway import pipes
 from trading.runtime import lease, recovery, store
 from trading.runtime.inbox import Inbox, Intake
 from trading.runtime.publisher import Publisher
+from trading.runtime.tables import Work
 
 log = logging.getLogger(__name__)
 _encoder = msgspec.msgpack.Encoder()
 _PIPE_DOWN = (redis.ConnectionError, redis.TimeoutError)
 _PIPE_WAIT_S = 0.2
+_OVERLAP_COMMANDS_MIN = 100
+"""A smaller batch is committed at once: to hand it over costs as much as the time that this wins."""
+_SWITCH_S = 0.0002
+"""How long one thread may keep the other from Python. A commit has a few dozen steps, each of which would wait 5 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that is applied, and not yet committed."""
+
+    commands: int
+    """How many they were."""
+    works: Sequence[Work]
+    mark: store.Mark
 
 
 class Engine:
@@ -32,12 +56,20 @@ class Engine:
     def __init__(self, shard: int, pipe: redis.Redis) -> None:
         self.shard = shard
         self.epoch = lease.take(shard)
-        self.core, state = recovery.load(shard)
-        self._batch = state.batch
-        self._inbox = Inbox(pipe, shard, state.position)
+        loaded = recovery.load(shard)
+        self.core: Core = loaded.core
+        self._journal = loaded.journal
+        self._batch = loaded.state.batch
+        self._inbox = Inbox(pipe, shard, loaded.state.position)
         self._publisher = Publisher(pipe, shard)
-        self._last_packed = bytes(state.last_batch)
+        self._last_packed = bytes(loaded.state.last_batch)
         self._renewed_at = time.monotonic()
+        # On SQLite it would only hinder: a commit is work of this process, and takes turns with it for every row.
+        self._committer = ThreadPoolExecutor(1, "committer") if connection.vendor == "postgresql" else None
+        self._under_way: Future[None] | None = None
+        self._is_ending = False
+        self._has_left = False
+        """Whether a committed batch was left to the next engine to publish. Only the last one is stored."""
 
     def start(self) -> None:
         """Get the pipes ready, and say again what the last engine may not have got to say."""
@@ -49,39 +81,87 @@ class Engine:
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Work until told to stop. Raises LeaseLost, or whatever made a commit impossible."""
+        if self._committer is not None:
+            sys.setswitchinterval(_SWITCH_S)
+        try:
+            self._work(is_stopping)
+        finally:
+            # Whatever ends this thread ends the other one, too, which may be waiting for the pipe.
+            self._is_ending = True
+        self._settle()
+
+    def _work(self, is_stopping: Callable[[], bool]) -> None:
         while not is_stopping():
+            # While a batch is on its way there is more to do than to wait for commands: see what became of it.
+            is_busy = self._under_way is not None
             try:
-                intake = self._inbox.take(LEASE_RENEW_MS)
+                intake = self._inbox.take(1 if is_busy else LEASE_RENEW_MS)
             except _PIPE_DOWN as error:
                 # The pipe is down, the database is not: keep the lease and wait for the pipe.
                 log.warning("no command stream: %s", error)
                 time.sleep(_PIPE_WAIT_S)
                 intake = None
-            if intake is not None:
-                self.process(intake, is_stopping)
-            self._renew_lease(is_idle=intake is None)
+            if intake is None:
+                self._settle()
+            else:
+                prepared = self._prepare(intake)
+                self._settle()
+                if self._committer is None or prepared.commands < _OVERLAP_COMMANDS_MIN:
+                    self._finish(prepared, is_stopping)
+                else:
+                    self._under_way = self._committer.submit(self._finish, prepared, is_stopping)
+            self._renew_lease(is_idle=intake is None and not is_busy)
 
     def process(self, intake: Intake, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Apply one batch, commit it, publish it; while the pipe is down, wait with what is committed."""
-        time_ms = max(now_ms(), self.core.time_ms)
-        store.learn(self.core, [request.command for parcel in intake.parcels for request in parcel.requests])
-        changes = store.Changes()
-        outcomes = self._apply(intake.parcels, time_ms, changes)
+        self._finish(self._prepare(intake), is_stopping)
+
+    def _prepare(self, intake: Intake) -> Prepared:
+        """Apply a batch. The one before may still be on its way into the database."""
+        core, journal = self.core, self._journal
+        time_ms = max(now_ms(), core.time_ms)
+        commands = [request.command for parcel in intake.parcels for request in parcel.requests]
+        core.forget()
+        store.learn(core, commands, journal.recent)
+        first_sequence = core.sequence + 1
+        outcomes = self._apply(intake.parcels, time_ms)
+        levels, balances = core.close_batch()
         self._batch += 1
-        packed = _encoder.encode(Batch(self._batch, time_ms, outcomes))
-        mark = store.Mark(position=intake.position, batch=self._batch, time_ms=time_ms, packed=packed)
-        store.commit(shard=self.shard, epoch=self.epoch, core=self.core, changes=changes, mark=mark)
+        mark = store.Mark(
+            position=intake.position,
+            batch=self._batch,
+            time_ms=core.time_ms,  # not the batch's: without a command in it the state is that of before
+            packed=_encoder.encode(Batch(self._batch, time_ms, first_sequence, outcomes, levels, balances)),
+            sequence=core.sequence,
+            last_order=core.last_order,
+            last_list=core.last_list,
+            rank_number=journal.rank_number,
+            state_hash=state_hash(core) if Checkpoint in map(type, commands) else "",
+        )
+        return Prepared(len(commands), journal.works(core.books(), balances), mark)
+
+    def _finish(self, prepared: Prepared, is_stopping: Callable[[], bool]) -> None:
+        """Commit a batch, and then tell of it; not after a batch that was left: nobody would ever publish that one."""
+        if self._has_left:
+            return
+        mark = prepared.mark
+        store.commit(shard=self.shard, epoch=self.epoch, works=prepared.works, mark=mark)
         # Only now may anyone be told: what is acknowledged must survive a power cut.
-        self._publish(packed, is_stopping)
-        self.core.forget()
-        try:
-            self._inbox.trim(intake.position)
-        except _PIPE_DOWN as error:
-            log.warning("the command stream is trimmed with the next batch: %s", error)
+        self._publish(mark.packed, is_stopping)
+        self._inbox.committed = mark.position
         self._renewed_at = time.monotonic()
+
+    def _settle(self) -> None:
+        """Wait for the batch that is on its way. Raises what made its commit fail."""
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
 
     def close(self) -> None:
         """Give the lease back."""
+        if self._committer is not None:
+            self._committer.submit(lambda: connection.close()).result()  # the thread has one of its own
+            self._committer.shutdown()
         lease.release(self.shard, self.epoch)
 
     def _publish(self, packed: bytes, is_stopping: Callable[[], bool]) -> None:
@@ -95,18 +175,22 @@ class Engine:
                 return
             except _PIPE_DOWN as error:
                 log.warning("a committed batch waits for the event stream: %s", error)
-            if is_stopping():
+            if is_stopping() or self._is_ending:
+                self._has_left = True
                 return
             time.sleep(_PIPE_WAIT_S)
             self._renew_lease(is_idle=True)
 
-    def _apply(self, parcels: Sequence[Parcel], time_ms: int, changes: store.Changes) -> list[Outcome]:
-        apply = self.core.apply
+    def _apply(self, parcels: Sequence[Parcel], time_ms: int) -> list[Outcome]:
+        apply, journal = self.core.apply, self._journal
+        sequence = self.core.sequence
+        journal.begin(time_ms)
         outcomes = []
         for parcel in parcels:
             for request in parcel.requests:
                 events = apply(request.command, time_ms)
-                changes.add(events)
+                sequence += 1
+                journal.add(sequence, events)
                 outcomes.append(Outcome(parcel.sender, request.id, events))
         return outcomes
 

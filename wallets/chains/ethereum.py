@@ -11,6 +11,17 @@ from django.conf import settings
 from eth_utils.address import to_checksum_address
 
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
+from wallets.chains.tokens import (
+    DECIMALS_CALL,
+    TRANSFER_TOPIC,
+    TokenPayment,
+    is_consent,
+    number_of,
+    payment_of_log,
+    payments_asked_for,
+    payments_of_logs,
+    transfer_call,
+)
 
 GAS_PLAIN = 21_000
 GAS_CONTRACT = 100_000
@@ -37,13 +48,21 @@ class Block(msgspec.Struct, frozen=True):
     payments: tuple[Payment, ...]
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Payments that wait for a block: of ether, and of tokens."""
+
+    payments: tuple[Payment, ...]
+    tokens: tuple[TokenPayment, ...]
+
+
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of a transaction that is in a block."""
+    """What became of a transaction that is in a block. `tokens` are those that it moved, of any contract."""
 
     block_height: int
     block_hash: str
     succeeded: bool
     fee_wei: int
+    tokens: tuple[TokenPayment, ...]
 
 
 class EthereumNode:
@@ -71,10 +90,45 @@ class EthereumNode:
             found.append(_block(answer))
         return found
 
-    def pending(self) -> tuple[Payment, ...]:
-        """Return the payments that wait for a block."""
+    def waiting(self, contracts: Sequence[str]) -> Waiting:
+        """Return the payments that wait for a block, of tokens those that these contracts would carry out now."""
         block = self.rpc.call("eth_getBlockByNumber", "pending", True)
-        return _block(block).payments if block else ()
+        if not block:
+            return Waiting((), ())
+        asked = payments_asked_for(block["transactions"], contracts) if contracts else []
+        calls = [
+            [{"from": one.sender, "to": one.contract, "data": transfer_call(one.recipient, one.value)}, "latest"]
+            for one in asked
+        ]
+        answers = self.rpc.batch("eth_call", calls)
+        # Anybody can ask a contract for tokens that he does not have.
+        tokens = (
+            payment
+            for payment, answer in zip(asked, answers, strict=True)
+            if not isinstance(answer, ChainRefused) and is_consent(answer)
+        )
+        return Waiting(_block(block).payments, tuple(tokens))
+
+    def token_payees(self, block_hashes: Sequence[str], contracts: Sequence[str]) -> dict[str, set[str]]:
+        """Return for each transaction in these blocks that moves tokens of these contracts, who receives some.
+
+        Asked for by hash, so that no answer is of another branch. Raises ChainRefused for a block that is gone.
+        """
+        topics = {"address": list(contracts), "topics": [TRANSFER_TOPIC]}
+        answers = self.rpc.batch("eth_getLogs", [[{"blockHash": block_hash, **topics}] for block_hash in block_hashes])
+        payees: dict[str, set[str]] = {}
+        for answer in answers:
+            if isinstance(answer, ChainRefused):
+                raise answer
+            for log in answer:
+                payment = payment_of_log(log, 0)
+                if payment is not None:
+                    payees.setdefault(payment.txid, set()).add(payment.recipient)
+        return payees
+
+    def token_decimals(self, contract: str) -> int | None:
+        """Return how many decimals a token's contract says it has, or None where there is no such contract."""
+        return number_of(self.rpc.call("eth_call", {"to": contract, "data": DECIMALS_CALL}, "latest"))
 
     def are_known(self, txids: Sequence[str]) -> dict[str, bool]:
         """Return for each transaction whether the node has it, in a block or waiting."""
@@ -147,4 +201,5 @@ def _receipt(answer: dict[str, Any]) -> Receipt:
         block_hash=answer["blockHash"],
         succeeded=answer["status"] == "0x1",
         fee_wei=int(answer["gasUsed"], 16) * int(answer["effectiveGasPrice"], 16),
+        tokens=payments_of_logs(answer["logs"]),
     )

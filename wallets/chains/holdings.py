@@ -11,6 +11,7 @@ from mex.money import cost_from_chain, units_from_chain
 from wallets.chains.bitcoin import satoshis
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
 from wallets.chains.keys import KeysMissing, hot_address
+from wallets.chains.tokens import balance_call, number_of
 from wallets.models import Asset, Chain, DepositAddress
 
 _NOT_FOUND = -5
@@ -36,7 +37,7 @@ def coins_read(asset: Asset, txids: Sequence[str]) -> Coins:
     """Return our coins on an asset's chain, as of one moment. Raises ChainUnavailable, ChainRefused or ChainBusy."""
     if asset.chain == Chain.BITCOIN:
         return _bitcoin(asset, txids)
-    return _ethereum(asset, txids)
+    return _token(asset) if asset.is_token else _ethereum(asset, txids)
 
 
 def _bitcoin(asset: Asset, txids: Sequence[str]) -> Coins:
@@ -73,12 +74,7 @@ def _sent_bitcoin(rpc: JsonRpc, txid: str) -> int:
 
 def _ethereum(asset: Asset, txids: Sequence[str]) -> Coins:
     rpc = JsonRpc(settings.ETHEREUM_RPC_URL)
-    addresses = list(DepositAddress.objects.filter(asset=asset).values_list("address", flat=True))
-    try:
-        addresses.append(hot_address())
-    except KeysMissing as missing:
-        if addresses:
-            raise ChainBusy(str(missing)) from None
+    addresses = _addresses(asset)
     height = rpc.call("eth_blockNumber")
     wei = 0
     for start in range(0, len(addresses), _BATCH):
@@ -93,6 +89,36 @@ def _ethereum(asset: Asset, txids: Sequence[str]) -> Coins:
         sent[txid] = _sent_ethereum(receipt, body, ours) if is_there else 0
     units, _ = units_from_chain(wei, asset.chain_decimals)
     return Coins(units, {txid: cost_from_chain(value, asset.chain_decimals) for txid, value in sent.items()})
+
+
+def _token(asset: Asset) -> Coins:
+    """Return what all our addresses have of a token. None of it was ever sent: tokens cannot be withdrawn yet."""
+    if not asset.contract:
+        return Coins(0, {})
+    rpc = JsonRpc(settings.ETHEREUM_RPC_URL)
+    addresses = _addresses(asset)
+    height = rpc.call("eth_blockNumber")
+    value = 0
+    for start in range(0, len(addresses), _BATCH):
+        calls = [
+            [{"to": asset.contract, "data": balance_call(address)}, height]
+            for address in addresses[start : start + _BATCH]
+        ]
+        # Where the contract is not (any more), we have nothing of it.
+        value += sum(number_of(_checked(answer)) or 0 for answer in rpc.batch("eth_call", calls))
+    units, _ = units_from_chain(value, asset.chain_decimals)
+    return Coins(units, {})
+
+
+def _addresses(asset: Asset) -> list[str]:
+    """Return every address of ours on an asset's chain, the hot wallet with them. Raises ChainBusy."""
+    addresses = list(DepositAddress.objects.filter(asset__chain=asset.chain).values_list("address", flat=True))
+    try:
+        addresses.append(hot_address())
+    except KeysMissing as missing:
+        if addresses:
+            raise ChainBusy(str(missing)) from None
+    return addresses
 
 
 def _sent_ethereum(receipt: dict[str, str], body: dict[str, str], ours: set[str]) -> int:

@@ -1,7 +1,7 @@
 """Finds deposits on Ethereum: block after block from the cursor, back to the common ancestor when a branch was left.
 
-A sighting is recorded in one transaction with the cursor that it was found under, so that a worker that was overtaken
-(another one walked back meanwhile) can write nothing of an abandoned branch.
+Ether and tokens are found under one cursor. A sighting is recorded in one transaction with the cursor that it was found
+under, so that a worker that was overtaken (another one walked back meanwhile) can write nothing of an abandoned branch.
 """
 
 import logging
@@ -10,42 +10,56 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from mex.limits import SCAN_BLOCKS_MAX
-from wallets.chains.ethereum import Block, EthereumNode, Payment, Receipt
+from wallets.chains.ethereum import Block, EthereumNode, Receipt
+from wallets.chains.jsonrpc import ChainRefused
 from wallets.chains.place import GONE, WAITING, Place
 from wallets.deposits.credits import deposits_credit
 from wallets.deposits.cursors import cursor_answered, locator_extend
-from wallets.deposits.rows import Sighting, deposits_place, deposits_see, is_moved, unfinished
+from wallets.deposits.finds import Find, Watched, finds_of_ether, finds_of_tokens, is_still_paid, record
+from wallets.deposits.rows import deposits_place, is_moved, unfinished
 from wallets.lock_objects import cursor_lock
-from wallets.models import Asset, Chain, ChainCursor, ChainTransaction, Deposit, DepositAddress
+from wallets.models import Asset, Chain, ChainCursor, Deposit
 from wallets.pace import Send
 
 log = logging.getLogger(__name__)
-PLAIN_TRANSFER = -1
 _FIRST_BACK = (0, 1, 4, 16, 64, 256)
 """Blocks before the first one that is looked at, remembered in case it is reorganised away."""
 _BLOCKS = 20  # asked for in one batch, recorded in one transaction
 
 
 def ethereum_scan(
-    *, asset: Asset, node: EthereumNode, hot_address: str, send: Send, blocks_max: int = SCAN_BLOCKS_MAX
+    *,
+    asset: Asset,
+    node: EthereumNode,
+    hot_address: str,
+    send: Send,
+    tokens: Sequence[Asset] = (),
+    blocks_max: int = SCAN_BLOCKS_MAX,
 ) -> None:
-    """Look once, at no more than `blocks_max` blocks. Raises ChainUnavailable or ChainRefused."""
+    """Look once, at no more than `blocks_max` blocks, for the chain's own coin and for tokens whose contract is known.
+
+    Raises ChainUnavailable or ChainRefused.
+    """
     tip_height = node.height()
     cursor = _cursor_first(node, tip_height)
     if cursor is None:
         return
+    watched = Watched(asset, {token.contract: token for token in tokens if token.contract}, hot_address)
     cursor_answered(cursor, tip_height)
-    cursor = _walk_back(asset, node, cursor, tip_height)
+    cursor = _walk_back(node, cursor, tip_height)
     goal = min(tip_height, cursor.height + blocks_max)
     while cursor.height < goal:
-        following = _scan_blocks(asset, node, hot_address, cursor, goal)
+        following = _scan_blocks(watched, node, cursor, goal)
         if following is None:
             return  # a reorganisation or another worker came between; the next look sorts it out
         cursor = following
     if cursor.height == tip_height:
-        _see(asset, hot_address, [(payment, WAITING) for payment in node.pending()])
-    _follow(asset, node, cursor.height)
-    deposits_credit(asset=asset, send=send)
+        waiting = node.waiting(list(watched.tokens))
+        finds = finds_of_ether(watched, [(payment, WAITING) for payment in waiting.payments])
+        record(watched, finds + finds_of_tokens(watched, [(payment, WAITING) for payment in waiting.tokens]))
+    for one in watched.assets:
+        _follow(one, node, cursor.height)
+        deposits_credit(asset=one, send=send)
 
 
 def _cursor_first(node: EthereumNode, tip_height: int) -> ChainCursor | None:
@@ -62,7 +76,7 @@ def _cursor_first(node: EthereumNode, tip_height: int) -> ChainCursor | None:
     return ChainCursor.objects.get_or_create(chain=Chain.ETHEREUM, defaults=defaults)[0]
 
 
-def _walk_back(asset: Asset, node: EthereumNode, cursor: ChainCursor, tip_height: int) -> ChainCursor:
+def _walk_back(node: EthereumNode, cursor: ChainCursor, tip_height: int) -> ChainCursor:
     """Return the cursor at the newest remembered block that is still in the chain."""
     kept = list(cursor.recent)
     while kept and not (kept[-1][0] <= tip_height and node.block_hash(kept[-1][0]) == kept[-1][1]):
@@ -79,28 +93,17 @@ def _walk_back(asset: Asset, node: EthereumNode, cursor: ChainCursor, tip_height
             return current
         current.height, current.block_hash, current.recent = height, block_hash, kept
         current.save(update_fields=["height", "block_hash", "recent"])
-        lost = Deposit.objects.filter(asset=asset, block_height__gt=height).values_list("pk", flat=True)
+        lost = Deposit.objects.filter(asset__chain=Chain.ETHEREUM, block_height__gt=height).values_list("pk", flat=True)
         deposits_place(dict.fromkeys(lost, WAITING))
     return current
 
 
-def _scan_blocks(
-    asset: Asset, node: EthereumNode, hot_address: str, cursor: ChainCursor, goal: int
-) -> ChainCursor | None:
+def _scan_blocks(watched: Watched, node: EthereumNode, cursor: ChainCursor, goal: int) -> ChainCursor | None:
     heights = range(cursor.height + 1, min(goal, cursor.height + _BLOCKS) + 1)
     blocks = _linked(node.blocks(heights), cursor.block_hash)
-    if not blocks:
+    finds = _finds(watched, node, blocks) if blocks else None
+    if finds is None:
         return None
-    ours = _ours(asset, [payment for block in blocks for payment in block.payments])
-    receipts = node.receipts([payment.txid for payment in ours])
-    at = {payment.txid: block for block in blocks for payment in block.payments}
-    placed: list[tuple[Payment, Place]] = []
-    for payment in ours:
-        receipt, block = receipts[payment.txid], at[payment.txid]
-        if receipt is None or receipt.block_hash != block.hash:
-            return None
-        confirmations = blocks[-1].height - block.height + 1
-        placed.append((payment, Place(confirmations, block.height, block.hash) if receipt.succeeded else GONE))
     recent = cursor.recent
     for block in blocks:
         recent = locator_extend(recent, block.height, block.hash)
@@ -108,10 +111,39 @@ def _scan_blocks(
         current = cursor_lock(Chain.ETHEREUM)
         if (current.height, current.block_hash) != (cursor.height, cursor.block_hash):
             return None
-        _see(asset, hot_address, placed)
+        record(watched, finds)
         current.height, current.block_hash, current.recent = blocks[-1].height, blocks[-1].hash, recent
         current.save(update_fields=["height", "block_hash", "recent"])
     return current
+
+
+def _finds(watched: Watched, node: EthereumNode, blocks: Sequence[Block]) -> list[Find] | None:
+    """Return what these blocks pay to our users, or None when one of them is not in the chain any more."""
+    payments = [payment for block in blocks for payment in block.payments]
+    payees: dict[str, set[str]] = {}
+    if watched.tokens:
+        try:
+            payees = node.token_payees([block.hash for block in blocks], list(watched.tokens))
+        except ChainRefused:
+            if node.block_hash(blocks[-1].height) == blocks[-1].hash:
+                raise
+            return None
+    known = watched.addresses({payment.recipient for payment in payments}.union(*payees.values()))
+    ours = [payment for payment in payments if payment.recipient in known]
+    moving = [txid for txid, recipients in payees.items() if not recipients.isdisjoint(known)]
+    receipts = node.receipts(sorted({payment.txid for payment in ours}.union(moving)))
+    heights = {block.hash: block.height for block in blocks}
+    places: dict[str, Place] = {}
+    for txid, receipt in receipts.items():
+        if receipt is None or receipt.block_hash not in heights:
+            return None
+        height = heights[receipt.block_hash]
+        place = Place(blocks[-1].height - height + 1, height, receipt.block_hash)
+        places[txid] = place if receipt.succeeded else GONE
+    tokens = [payment for txid in moving if (receipt := receipts[txid]) for payment in receipt.tokens]
+    return finds_of_ether(watched, [(payment, places[payment.txid]) for payment in ours]) + finds_of_tokens(
+        watched, [(payment, places[payment.txid]) for payment in tokens]
+    )
 
 
 def _linked(blocks: Sequence[Block], parent: str) -> list[Block]:
@@ -125,36 +157,9 @@ def _linked(blocks: Sequence[Block], parent: str) -> list[Block]:
     return linked
 
 
-def _ours(asset: Asset, payments: Sequence[Payment]) -> list[Payment]:
-    if not payments:
-        return []
-    recipients = {payment.recipient for payment in payments}
-    known = DepositAddress.objects.filter(asset=asset, address__in=recipients, user__isnull=False)
-    addresses = set(known.values_list("address", flat=True))
-    return [payment for payment in payments if payment.recipient in addresses]
-
-
-def _see(asset: Asset, hot_address: str, placed: Sequence[tuple[Payment, Place]]) -> None:
-    own = {payment.txid for payment, _ in placed if payment.sender == hot_address}
-    # What the hot wallet pays is gas for a sweep, unless it is one customer's withdrawal to another one's address.
-    paid = set(
-        ChainTransaction.objects.filter(txid__in=own, kind=ChainTransaction.Kind.WITHDRAWAL).values_list(
-            "txid", flat=True
-        )
-    )
-    deposits_see(
-        asset=asset,
-        sightings=[
-            Sighting(payment.txid, PLAIN_TRANSFER, payment.recipient, payment.wei, place)
-            for payment, place in placed
-            if payment.txid not in own or payment.txid in paid
-        ],
-    )
-
-
 def _follow(asset: Asset, node: EthereumNode, height: int) -> None:
     """Count confirmations up to the block that we have looked at, and ask the node about whatever is in doubt."""
-    rows = list(unfinished(asset))
+    rows = list(unfinished(asset).select_related("address"))
     places = {}
     doubtful = []
     for row in rows:
@@ -168,17 +173,19 @@ def _follow(asset: Asset, node: EthereumNode, height: int) -> None:
     known = node.are_known(nowhere)
     for row in doubtful:
         receipt = receipts[row.txid]
-        places[row.pk] = _place_from(receipt, height) if receipt or known[row.txid] else GONE
+        places[row.pk] = _place_from(asset, row, receipt, height) if receipt or known[row.txid] else GONE
     deposits_place(_news(rows, places))
 
 
-def _place_from(receipt: Receipt | None, height: int) -> Place:
+def _place_from(asset: Asset, deposit: Deposit, receipt: Receipt | None, height: int) -> Place:
     if receipt is None:
         return WAITING
     if not receipt.succeeded:
         return GONE
     if receipt.block_height > height:
         return WAITING  # mined again in a block that we have not looked at yet
+    if not is_still_paid(asset, deposit, receipt):
+        return GONE
     return Place(height - receipt.block_height + 1, receipt.block_height, receipt.block_hash)
 
 

@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from mex.money import AMOUNT_MAX, units_from_chain
 from trading.engine.enums import Reason
 from wallets.chains.health import say_once
-from wallets.chains.place import Place
+from wallets.chains.place import GONE, Place
 from wallets.lock_objects import deposits_lock
 from wallets.models import Asset, Deposit, DepositAddress, Posting
 from wallets.news import deposit_news
@@ -47,19 +47,17 @@ def deposits_see(*, asset: Asset, sightings: Sequence[Sighting]) -> None:
         chunk = sightings[start : start + _ROWS]
         known = _known(asset, chunk)
         fresh = [seen for seen in chunk if _key(seen) not in known and seen.place.confirmations >= 0]
-        owners = _owners(asset, {seen.address for seen in fresh})
-        moved = {
-            row.pk: seen.place
-            for seen in chunk
-            if (row := known.get(_key(seen))) is not None and _is_told_by(seen, row)
-        }
-        if not moved and not any(seen.address in owners for seen in fresh):
+        again = [(known[_key(seen)], seen) for seen in chunk if _key(seen) in known]
+        moved = {row.pk: seen.place for row, seen in again if _is_told_by(seen, row)}
+        changed = {row.pk: seen for row, seen in again if seen.place.confirmations > 0 and not says(row, asset, seen)}
+        owners = _owners(asset, {seen.address for seen in (*fresh, *changed.values())})
+        if not moved and not changed and not any(seen.address in owners for seen in fresh):
             continue
         with transaction.atomic():
             for seen in fresh:
                 if seen.address in owners:
                     _create(asset, owners[seen.address], seen)
-            _place(moved)
+            _place(moved | _correct(asset, changed, owners))
 
 
 def deposits_place(places: Mapping[int, Place]) -> None:
@@ -76,6 +74,12 @@ def is_moved(deposit: Deposit, place: Place) -> bool:
     return now != (place.confirmations, place.block_height, place.block_hash)
 
 
+def says(deposit: Deposit, asset: Asset, seen: Sighting) -> bool:
+    """Return whether a deposit's row says what was seen: so much, to this address."""
+    amounts = units_from_chain(seen.value, asset.chain_decimals)
+    return (deposit.amount, deposit.dust) == amounts and deposit.address.address == seen.address
+
+
 def _is_told_by(seen: Sighting, deposit: Deposit) -> bool:
     # "Waiting" may be older than the block that we know of: whoever follows the deposit asks about it by name.
     return is_moved(deposit, seen.place) and not (seen.place.confirmations == 0 and deposit.block_hash)
@@ -86,12 +90,13 @@ def _key(seen: Sighting) -> tuple[str, int]:
 
 
 def _known(asset: Asset, chunk: Sequence[Sighting]) -> dict[tuple[str, int], Deposit]:
-    rows = Deposit.objects.filter(asset=asset, txid__in={seen.txid for seen in chunk})
+    rows = Deposit.objects.filter(asset=asset, txid__in={seen.txid for seen in chunk}).select_related("address")
     return {(row.txid, row.output): row for row in rows}
 
 
 def _owners(asset: Asset, addresses: Iterable[str]) -> dict[str, DepositAddress]:
-    rows = DepositAddress.objects.filter(asset=asset, address__in=list(addresses))
+    # A token arrives at the addresses of its chain's own coin.
+    rows = DepositAddress.objects.filter(asset__chain=asset.chain, address__in=list(addresses))
     owners = {}
     for row in rows:
         if row.user_id is None:
@@ -105,10 +110,7 @@ def _owners(asset: Asset, addresses: Iterable[str]) -> dict[str, DepositAddress]
 def _create(asset: Asset, address: DepositAddress, seen: Sighting) -> None:
     units, dust = units_from_chain(seen.value, asset.chain_decimals)
     assert address.user_id is not None
-    if units > AMOUNT_MAX:
-        # No real asset has so many; a chain of one's own can mint them. It must not keep others' deposits waiting.
-        if say_once(f"deposit {seen.txid}", "too large"):
-            log.error("%s:%d pays %d units of %s, more than can be booked", seen.txid, seen.output, units, asset.code)
+    if not _can_be_booked(asset, seen, units):
         return
     deposit, is_new = Deposit.objects.get_or_create(
         asset=asset,
@@ -129,6 +131,38 @@ def _create(asset: Asset, address: DepositAddress, seen: Sighting) -> None:
     if is_new:
         log.info("deposit %s: %d units of %s seen in %s", deposit.pk, units, asset.code, deposit)
         transaction.on_commit(partial(deposit_news, deposit))
+
+
+def _can_be_booked(asset: Asset, seen: Sighting, units: int) -> bool:
+    if units <= AMOUNT_MAX:
+        return True
+    # No real asset has so many; a chain of one's own can mint them. It must not keep others' deposits waiting.
+    if say_once(f"deposit {seen.txid}", "too large"):
+        log.error("%s:%d pays %d units of %s, more than can be booked", seen.txid, seen.output, units, asset.code)
+    return False
+
+
+def _correct(asset: Asset, changed: Mapping[int, Sighting], owners: Mapping[str, DepositAddress]) -> dict[int, Place]:
+    """Write down what a block says, where it is not what was seen before: a contract may decide otherwise in another.
+
+    Returns the deposits (by id) that it says nothing of any more. One that is in the ledger is such: the account has
+    other coins than we do, and people must look at it.
+    """
+    lost = {}
+    for deposit in deposits_lock(changed):
+        seen = changed[deposit.pk]
+        owner = owners.get(seen.address)
+        units, dust = units_from_chain(seen.value, asset.chain_decimals)
+        is_booked = deposit.credited_at is not None or _is_posted(deposit)
+        if is_booked or owner is None or not _can_be_booked(asset, seen, units):
+            lost[deposit.pk] = GONE
+            continue
+        assert owner.user_id is not None
+        deposit.amount, deposit.dust = units, dust
+        deposit.address, deposit.user_id = owner, owner.user_id
+        deposit.save(update_fields=["amount", "dust", "address", "user"])
+        transaction.on_commit(partial(deposit_news, deposit))
+    return lost
 
 
 def _place(places: Mapping[int, Place]) -> None:
@@ -161,8 +195,7 @@ def _status(deposit: Deposit, place: Place) -> Status:
 
 
 def _say_orphaned(deposit: Deposit) -> None:
-    is_posted = Posting.objects.filter(reference=deposit.reference, reason=Reason.DEPOSIT).exists()
-    if is_posted or deposit.credited_at is not None or deposit.confirmations >= deposit.confirmations_needed:
+    if _is_posted(deposit) or deposit.credited_at is not None or deposit.confirmations >= deposit.confirmations_needed:
         log.error(
             "deposit %s (%s, %d units of %s, user %d) is gone from the chain AFTER it was credited: "
             "the account has coins that we do not",
@@ -174,3 +207,7 @@ def _say_orphaned(deposit: Deposit) -> None:
         )
     else:
         log.info("deposit %s (%s) is gone from the chain, it was not credited", deposit.pk, deposit)
+
+
+def _is_posted(deposit: Deposit) -> bool:
+    return Posting.objects.filter(reference=deposit.reference, reason=Reason.DEPOSIT).exists()

@@ -12,11 +12,11 @@ from django.db import connection
 
 from mex.database import read_snapshot
 from wallets.ledger import solvency
-from wallets.ledger.checks import balances, flows, orders
+from wallets.ledger.checks import balances, flows, operators, orders, rules
 from wallets.ledger.checks.check import Check, Scope
 from wallets.models import Asset
 
-CHECKS: tuple[Check, ...] = balances.CHECKS + orders.CHECKS + flows.CHECKS
+CHECKS: tuple[Check, ...] = balances.CHECKS + orders.CHECKS + rules.CHECKS + operators.CHECKS + flows.CHECKS
 FIRST_MAX = 10
 """Differences that are spelled out for each check; the rest are counted."""
 
@@ -81,12 +81,16 @@ def _run(check: Check) -> Finding:
         # No parameters at all, so that a % in a query is just that.
         cursor.execute(check.examined)
         examined = int(cursor.fetchone()[0])
-        cursor.execute(f"SELECT * FROM ({check.differences}) AS found LIMIT {FIRST_MAX + 1}")
-        rows = list(cursor.fetchall())
-        differences = len(rows)
-        if differences > FIRST_MAX:
-            cursor.execute(f"SELECT COUNT(*) FROM ({check.differences}) AS found")
-            differences = int(cursor.fetchone()[0])
+        if callable(check.differences):
+            rows = list(check.differences())
+            differences = len(rows)
+        else:
+            cursor.execute(f"SELECT * FROM ({check.differences}) AS found LIMIT {FIRST_MAX + 1}")
+            rows = list(cursor.fetchall())
+            differences = len(rows)
+            if differences > FIRST_MAX:
+                cursor.execute(f"SELECT COUNT(*) FROM ({check.differences}) AS found")
+                differences = int(cursor.fetchone()[0])
     return Finding(
         name=check.name,
         noun=check.noun,

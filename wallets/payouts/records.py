@@ -24,7 +24,7 @@ def payable(asset: Asset, limit: int) -> Sequence[Withdrawal]:
 
     None while the asset's withdrawals are closed: what was requested before waits.
     """
-    if not asset.withdrawals_open:
+    if not asset.takes_withdrawals:
         return []
     rows = Withdrawal.objects.filter(asset=asset, status=Withdrawal.Status.HELD, transaction=None)
     return list(rows.order_by("requested_at")[:limit])

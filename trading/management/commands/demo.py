@@ -11,11 +11,11 @@ from trading.client.errors import ApiRefused, ApiUnavailable
 from trading.demo.outcome import DemoFailed, demand
 from trading.demo.outside import demand_bitcoin, demand_ether, fresh_bitcoin_address, fresh_ethereum_address
 from trading.demo.person import Person
-from trading.demo.trade import QUANTITY, Fill, trade
+from trading.demo.trade import FOR_BITCOIN, FOR_DOLLARS, Deal, Fill, trade
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.ledger.audit import audit_run
 
-DEPOSIT_BTC, DEPOSIT_ETH = "1.00000000", "5.00000000"
+DEPOSIT_BTC, DEPOSIT_ETH, DEPOSIT_USDT = "1.00000000", "5.00000000", "5000.00000000"
 WITHDRAW_BTC, WITHDRAW_ETH = "0.02000000", "0.50000000"
 
 
@@ -44,34 +44,43 @@ class Command(BaseCommand):
             person.register()
             person.make_key()
             self._say(f"{person.name}: registered as {person.email}, API key {person.key[:8]}…")
-        self._deposit(alice, "BTC", DEPOSIT_BTC)
-        self._deposit(bob, "ETH", DEPOSIT_ETH)
-        before = {person.name: person.balances() for person in (alice, bob)}
-        fill = trade(url, bob, alice, self._say)
-        self._settle(alice, bob, before, fill)
+        gifts = [(alice, "BTC", DEPOSIT_BTC), (bob, "ETH", DEPOSIT_ETH), (alice, "USDT", DEPOSIT_USDT)]
+        # All are asked for before one is waited for: they confirm side by side.
+        addresses = [self._press_faucet(*gift) for gift in gifts]
+        for gift, address in zip(gifts, addresses, strict=True):
+            self._watch_deposit(*gift, address)
+        for deal in (FOR_BITCOIN, FOR_DOLLARS):
+            before = {person.name: person.balances() for person in (alice, bob)}
+            fill = trade(url, deal, bob, alice, self._say)
+            self._settle(deal, alice, bob, before, fill)
         self._withdraw(bob, "BTC", fresh_bitcoin_address(), WITHDRAW_BTC)
         self._withdraw(alice, "ETH", fresh_ethereum_address(), WITHDRAW_ETH)
         self._audit()
         self._say("demo: all of it held")
 
-    def _deposit(self, person: Person, asset: str, amount: str) -> None:
+    def _press_faucet(self, person: Person, asset: str, amount: str) -> str:
         address = person.deposit_address(asset)
         person.press_faucet(asset, amount)
         self._say(f"{person.name}: the faucet pays {amount} {asset} to {address}")
+        return address
+
+    def _watch_deposit(self, person: Person, asset: str, amount: str, address: str) -> None:
         row = person.watch_deposit(asset, self._say)
         demand(row["amount"] == amount, f"{amount} {asset} were paid, {row['amount']} arrived")
         demand(row["address"] == address, f"the deposit went to {row['address']}, not to {address}")
         self._expect(person, {asset: (parse_units(amount), 0)})
         self._say(f"{person.name}: {self._funds(person)}")
 
-    def _settle(self, buyer: Person, seller: Person, before: dict[str, dict[str, tuple[int, int]]], fill: Fill) -> None:
+    def _settle(
+        self, deal: Deal, buyer: Person, seller: Person, before: dict[str, dict[str, tuple[int, int]]], fill: Fill
+    ) -> None:
         moved = {
-            buyer.name: {"ETH": QUANTITY - fill.buyer_fee, "BTC": -fill.quote},
-            seller.name: {"ETH": -QUANTITY, "BTC": fill.quote - fill.seller_fee},
+            buyer.name: {deal.base: deal.quantity - fill.buyer_fee, deal.quote: -fill.quote},
+            seller.name: {deal.base: -deal.quantity, deal.quote: fill.quote - fill.seller_fee},
         }
         for person in (buyer, seller):
             old, change = before[person.name], moved[person.name]
-            self._expect(person, {asset: (old[asset][0] + change[asset], 0) for asset in ("BTC", "ETH")})
+            self._expect(person, {asset: (old[asset][0] + change.get(asset, 0), 0) for asset in old})
             self._say(f"{person.name}: {self._funds(person)}")
 
     def _withdraw(self, person: Person, asset: str, address: str, amount: str) -> None:

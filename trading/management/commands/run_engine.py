@@ -14,6 +14,8 @@ from trading.runtime import lease
 from trading.runtime.loop import Engine, open_pipe
 
 log = logging.getLogger(__name__)
+_LOOK_S = 0.1
+"""How often a standby looks whether the leader is well."""
 
 
 class Command(BaseCommand):
@@ -22,7 +24,9 @@ class Command(BaseCommand):
     help = "Run the matching engine. Waits while another engine is alive, then takes over."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-wait", action="store_true", help="End with an error if another engine is alive.")
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument("--no-wait", action="store_true", help="End with an error if another engine is alive.")
+        group.add_argument("--standby", action="store_true", help="Wait while another engine is alive; the default.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not __debug__:
@@ -54,7 +58,7 @@ class Command(BaseCommand):
                 if not said:
                     self.stdout.write(f"standing by: {error}")
                     said = True
-                time.sleep(0.2)
+                time.sleep(_LOOK_S)
         return None
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

@@ -1,17 +1,25 @@
 """Balances: they sum to zero, they are what was posted, and what is held is what is needed."""
 
-from trading.engine.enums import HoldState, Side
-from wallets.ledger.checks.check import OPEN, SYSTEM_OWNERS, Check, count, notional
+from trading.engine.enums import HoldState, ListStatus, Side
+from wallets.ledger.checks.check import CONDITIONED, OPEN, REST, SYSTEM_OWNERS, Check, count, notional_up
 
 _SIDES = (
     "SELECT credit AS owner, asset_id, amount FROM wallets_posting"
     " UNION ALL SELECT debit, asset_id, -amount FROM wallets_posting"
 )
+_IS_BUY = f"o.side = {int(Side.BUY)}"
+_PRICE = "(CASE WHEN o.price > 0 THEN o.price ELSE COALESCE(c.hold_price, 0) END)"
+# An order of an open list holds together with the other one: what the dearer of the two needs.
+_ORDERS = (
+    f"SELECT o.account_id AS owner, CASE WHEN {_IS_BUY} THEN m.quote_id ELSE m.base_id END AS asset_id,"
+    f" CASE WHEN {_IS_BUY} THEN {notional_up(_PRICE, REST)} ELSE {REST} END AS needed,"
+    " COALESCE(l.id, -o.id) AS group_id"
+    f" FROM {CONDITIONED} JOIN trading_market m ON m.id = o.market_id"
+    f" LEFT JOIN trading_orderlist l ON l.id = c.list_id AND l.status = {int(ListStatus.EXECUTING)} WHERE o.{OPEN}"
+)
 _NEEDS = (
-    f"SELECT o.account_id AS owner, CASE WHEN o.side = {int(Side.BUY)} THEN m.quote_id ELSE m.base_id END AS asset_id,"
-    f" 0 AS kept, CASE WHEN o.side = {int(Side.BUY)} THEN {notional('o.price', '(o.quantity - o.executed)')}"
-    f" ELSE o.quantity - o.executed END AS needed"
-    f" FROM trading_order o JOIN trading_market m ON m.id = o.market_id WHERE o.{OPEN}"
+    f"SELECT owner, asset_id, 0 AS kept, MAX(needed) AS needed FROM ({_ORDERS}) AS orders"
+    " GROUP BY owner, asset_id, group_id"
     f" UNION ALL SELECT account, asset_id, 0, amount FROM wallets_hold WHERE state = {int(HoldState.HELD)}"
 )
 

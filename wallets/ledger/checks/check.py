@@ -1,8 +1,10 @@
 """What a check of the audit is, and the words of SQL that all of them share.
 
-Each check is one set-based query that both databases understand and that finds nothing when all is well.
+Each check is one set-based query that both databases understand and that finds nothing when all is well; or, for the
+few rows that operators write, a function that compares them.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,12 +30,16 @@ class Check:
     name: str
     noun: str
     examined: str
-    differences: str
+    differences: str | Callable[[], Sequence[tuple[object, ...]]]
     says: str
     scope: Scope = Scope.ASSET
 
 
 OPEN = f"status <= {int(OrderStatus.PARTIALLY_FILLED)}"
+CONDITIONED = "trading_order o LEFT JOIN trading_ordercondition c ON c.order_id = o.id"
+"""Orders with what only some of them have."""
+REST = "(o.quantity - o.executed - o.prevented)"
+"""The open quantity of order `o`."""
 SYSTEM_OWNERS = f"({', '.join(str(int(owner)) for owner in Owner)})"
 WITHDRAWAL_REFERENCE = "REPLACE(CAST(w.id AS varchar), '-', '')"
 """The ledger's name of withdrawal `w`: a UUID's 32 digits, however the database keeps it."""
@@ -53,6 +59,48 @@ def notional(price: str, quantity: str) -> str:
     """
     ph, pl, qh, ql = f"({price} / 10000)", f"({price} % 10000)", f"({quantity} / 10000)", f"({quantity} % 10000)"
     return f"({ph} * {qh} + ({ph} * {ql} + {pl} * {qh} + {pl} * {ql} / 10000) / 10000)"
+
+
+def notional_up(price: str, quantity: str) -> str:
+    """Return the expression of price x quantity / 10^8, rounded up."""
+    rest = f"({price} % 100000000) * ({quantity} % 100000000) % 100000000"
+    return f"({notional(price, quantity)} + CASE WHEN {rest} > 0 THEN 1 ELSE 0 END)"
+
+
+def gapless(noun: str, *, found: str, number: str, last: str) -> Check:
+    """Return the check that a table's numbers are 1 to a counter of the engine's row."""
+    return Check(
+        name=f"{noun} are numbered without a gap",
+        noun=noun,
+        examined=count(found),
+        differences=(
+            "SELECT NULL, last, found, low, high FROM (SELECT"
+            f" COALESCE((SELECT {last} FROM trading_enginestate WHERE shard = 0), 0) AS last,"
+            f" (SELECT COUNT(DISTINCT {number}) FROM {found}) AS found, (SELECT MIN({number}) FROM {found}) AS low,"
+            f" (SELECT MAX({number}) FROM {found}) AS high) AS counters"
+            " WHERE found <> last OR (found > 0 AND (low <> 1 OR high <> last))"
+        ),
+        says=f"there should be {noun} 1 to {{0}}, and there are {{1}} of them, from {{2}} to {{3}}",
+    )
+
+
+def gapless_by_market(noun: str, *, found: str, last: str) -> Check:
+    """Return the check that a table's numbers are, in each market, 1 to a counter of the market."""
+    return Check(
+        name=f"{noun} are numbered without a gap",
+        noun=noun,
+        examined=count(found),
+        differences=(
+            f"SELECT m.id, m.symbol, COALESCE(s.{last}, 0), COUNT(t.number), MIN(t.number), MAX(t.number)"
+            " FROM trading_market m LEFT JOIN trading_marketstate s ON s.market_id = m.id"
+            f" LEFT JOIN {found} t ON t.market_id = m.id GROUP BY m.id, m.symbol, s.{last}"
+            f" HAVING COUNT(t.number) <> COALESCE(s.{last}, 0)"
+            f" OR COUNT(DISTINCT t.number) <> COALESCE(s.{last}, 0)"
+            f" OR (COUNT(t.number) > 0 AND (MIN(t.number) <> 1 OR MAX(t.number) <> s.{last}))"
+        ),
+        says=f"{{0}} should have {noun} 1 to {{1}}, and has {{2}} of them, from {{3}} to {{4}}",
+        scope=Scope.MARKET,
+    )
 
 
 def leg(source: str, *, reference: str, reason: int, debit: str, credit: str, asset: str, amount: str) -> str:

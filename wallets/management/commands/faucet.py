@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")
-        parser.add_argument("asset", help="BTC or ETH")
+        parser.add_argument("asset", help="BTC, ETH or USDT")
         parser.add_argument("amount", help="a decimal number, such as 1.5")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,11 +82,15 @@ def _wanted(code: str, amount: str) -> tuple[Asset, int]:
         raise CommandError(
             f"the faucet gives more than 0 and at most {format_short(FAUCET_UNITS_MAX.get(asset.code, 0))}"
         )
+    if units % selectors.withdrawal_step(asset):
+        raise CommandError(f"{asset.code} has {asset.chain_decimals} decimals on its chain, {amount} has more")
     return asset, units
 
 
 def _address(user: User, asset: Asset, deadline: float) -> DepositAddress:
     while True:
+        # A token's contract may be deployed just now.
+        asset.refresh_from_db()
         try:
             return services.deposit_address_assign(user=user, asset=asset)
         except AddressNotReady as error:
@@ -105,6 +109,10 @@ def _chain(asset: Asset) -> tuple[Callable[[str, int], str], Callable[[int], obj
             lambda blocks: local.bitcoin_mine(bitcoin, blocks)
         )
     ethereum = EthereumNode()
-    return (lambda address, value: local.ethereum_pay(ethereum, address, value)), (
-        lambda blocks: local.ethereum_mine(ethereum, blocks)
-    )
+
+    def pay(address: str, value: int) -> str:
+        if asset.is_token:
+            return local.token_pay(ethereum, asset.contract, address, value)
+        return local.ethereum_pay(ethereum, address, value)
+
+    return pay, lambda blocks: local.ethereum_mine(ethereum, blocks)

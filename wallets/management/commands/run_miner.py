@@ -15,6 +15,7 @@ from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.chains.local import bitcoin_fund, bitcoin_mine, bitcoin_resubmit, ethereum_mine, faucet_node
+from wallets.deposits.contracts import contract_deploy
 from wallets.models import Asset, Chain
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ IDLE_S = 300.0
 """Time between blocks when nothing waits: chains must not grow for ever, nor look dead."""
 
 RESUBMIT_S = 5.0
+DEPLOY_S = 5.0
 _RETRY_S = 2.0
 
 
@@ -160,6 +162,23 @@ class Resubmitter:
         return bool(lost)
 
 
+class TokenDeployer:
+    """Puts our test tokens onto a chain that does not have them: a new one, or one that was killed and forgot them."""
+
+    def __init__(self, node: EthereumNode) -> None:
+        self._node = node
+        self._looked_s = float("-inf")
+
+    def tick(self, now_s: float) -> bool:
+        """Look if it is time, and return whether anything was deployed."""
+        if now_s - self._looked_s < DEPLOY_S:
+            return False
+        tokens = Asset.objects.filter(chain=Chain.ETHEREUM, is_token=True)
+        deployed = [contract_deploy(asset=token, node=self._node) for token in tokens]
+        self._looked_s = now_s
+        return any(deployed)
+
+
 class Command(BaseCommand):
     """Prepare the local chains and mine them until told to stop."""
 
@@ -180,6 +199,7 @@ class Command(BaseCommand):
         if options["prepare"] or faucet is None:
             return
         chores: list[Chore] = [
+            TokenDeployer(EthereumNode()),
             Resubmitter(faucet),
             Miner(
                 BitcoinChain(faucet),

@@ -1,0 +1,49 @@
+"""A market that an operator changed is known from the batch on that says so, without a look at the database."""
+
+import msgspec
+import pytest
+
+from mex.errors import SymbolInvalid
+from tests.gateway.test_slow_readers import CATALOG, MARKET
+from trading.engine.enums import MarketStatus, Side
+from trading.engine.events import Batch, LevelChanged, MarketChanged, Outcome
+from trading.engine.markets import MarketSpec
+from trading.gateway.hub import Hub
+
+NEW = msgspec.structs.replace(MARKET, id=2, symbol="BTCETH", base=1, quote=2)
+
+
+def batch(number: int, spec: MarketSpec) -> Batch:
+    """Return a batch in which a market is changed, and in which its book changes at once."""
+    changed = MarketChanged("reference", "actor", "note", spec, spec.id == NEW.id)
+    level = LevelChanged(spec.id, number, Side.BUY, 1_000, 100_000)
+    return Batch(number, 5, number, [Outcome("", 0, [changed])], [level], [])
+
+
+async def test_a_new_market_has_a_book_and_a_changed_one_its_rules() -> None:
+    hub = Hub()
+    hub._use_catalog(CATALOG)
+    hub.feeds.load(CATALOG, {1: 0}, [])
+
+    await hub._take_batch(batch(1, NEW))
+    await hub._take_batch(batch(2, msgspec.structs.replace(MARKET, status=MarketStatus.HALT)))
+
+    assert hub.catalog.market("BTCETH") == NEW
+    assert hub.feeds.book(2).levels(Side.BUY, 5) == [(1_000, 100_000)]
+    assert hub.catalog.market("ETHBTC").status is MarketStatus.HALT
+    assert [spec.symbol for spec in hub.catalog.listed()] == ["ETHBTC", "BTCETH"]
+    await hub.close()
+
+
+async def test_a_delisted_market_is_not_listed_and_keeps_its_name() -> None:
+    hub = Hub()
+    hub._use_catalog(CATALOG)
+    hub.feeds.load(CATALOG, {1: 0}, [])
+
+    await hub._take_batch(batch(1, msgspec.structs.replace(MARKET, status=MarketStatus.DELISTED)))
+
+    assert hub.catalog.listed() == []
+    assert hub.catalog.market("ETHBTC").id == 1
+    with pytest.raises(SymbolInvalid):
+        hub.catalog.listed_market("ETHBTC")
+    await hub.close()

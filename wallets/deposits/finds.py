@@ -1,0 +1,95 @@
+"""What blocks pay to our users on Ethereum: ether and tokens, told apart from what we move ourselves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from wallets.chains.ethereum import Payment, Receipt
+from wallets.chains.place import Place
+from wallets.chains.tokens import TokenPayment
+from wallets.deposits.rows import Sighting, deposits_see, says
+from wallets.models import Asset, ChainTransaction, Deposit, DepositAddress
+
+PLAIN_TRANSFER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is looked for: the chain's own coin, and tokens by their contracts. All arrive at the coin's addresses."""
+
+    coin: Asset
+    tokens: Mapping[str, Asset]
+    hot_address: str
+
+    @property
+    def assets(self) -> list[Asset]:
+        """Everything that is looked for."""
+        return [self.coin, *self.tokens.values()]
+
+    def addresses(self, recipients: Iterable[str]) -> set[str]:
+        """Return those of the recipients that are addresses of our users."""
+        rows = DepositAddress.objects.filter(asset=self.coin, address__in=list(recipients), user__isnull=False)
+        return set(rows.values_list("address", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Something of an asset that was paid, and who sent it."""
+
+    asset: Asset
+    sender: str
+    sighting: Sighting
+
+
+def finds_of_ether(watched: Watched, placed: Sequence[tuple[Payment, Place]]) -> list[Find]:
+    """Return payments of ether as finds."""
+    return [
+        Find(
+            watched.coin,
+            payment.sender,
+            Sighting(payment.txid, PLAIN_TRANSFER, payment.recipient, payment.wei, place),
+        )
+        for payment, place in placed
+    ]
+
+
+def finds_of_tokens(watched: Watched, placed: Sequence[tuple[TokenPayment, Place]]) -> list[Find]:
+    """Return payments of the tokens that we know as finds. A transfer of nothing is somebody's trick."""
+    return [
+        Find(
+            watched.tokens[payment.contract],
+            payment.sender,
+            Sighting(payment.txid, payment.place, payment.recipient, payment.value, place),
+        )
+        for payment, place in placed
+        if payment.contract in watched.tokens and payment.value > 0
+    ]
+
+
+def record(watched: Watched, finds: Sequence[Find]) -> None:
+    """Record the finds that pay our users."""
+    own = {find.sighting.txid for find in finds if find.sender == watched.hot_address}
+    # What the hot wallet pays is gas for a sweep, unless it is one customer's withdrawal to another one's address.
+    paid = set(
+        ChainTransaction.objects.filter(txid__in=own, kind=ChainTransaction.Kind.WITHDRAWAL).values_list(
+            "txid", flat=True
+        )
+    )
+    for asset in watched.assets:
+        seen = [
+            find.sighting
+            for find in finds
+            if find.asset == asset and (find.sender != watched.hot_address or find.sighting.txid in paid)
+        ]
+        deposits_see(asset=asset, sightings=seen)
+
+
+def is_still_paid(asset: Asset, deposit: Deposit, receipt: Receipt) -> bool:
+    """Return whether a transaction that succeeded still pays what a deposit says. Of ether there is no doubt."""
+    if not asset.is_token:
+        return True
+    return any(
+        payment.contract == asset.contract
+        and payment.place == deposit.output
+        and says(deposit, asset, Sighting(payment.txid, payment.place, payment.recipient, payment.value, Place(0)))
+        for payment in receipt.tokens
+    )
