@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from django.conf import settings
@@ -11,7 +12,7 @@ from launcher.services import Process
 from trading.engine.commands import Parcel, ReleaseHold, Request
 from trading.gateway import pipes
 from trading.models import EngineState
-from trading.runtime.inbox import Intake
+from trading.runtime.inbox import Inbox, Intake
 from trading.runtime.loop import Engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,3 +83,21 @@ def test_an_engine_that_is_stopped_while_the_pipe_is_down_leaves_its_batch_to_th
     [(_, fields)] = pipe.xrange(pipes.events_key(settings.MEX_SHARD))
     assert fields[pipes.FIELD] == bytes(EngineState.objects.get(shard=settings.MEX_SHARD).last_batch)
     successor.close()
+
+
+def test_a_pipe_that_comes_back_empty_with_its_clock_behind_is_read_on(valkey: Process) -> None:
+    """Its ids are times: new entries would get ids that the engine takes for old ones, and would never be seen."""
+    pipe: Any = pipes.connection()
+    key = pipes.commands_key(settings.MEX_SHARD)
+    inbox = Inbox(Breaking(pipe, "xread", ["down"]), settings.MEX_SHARD, "9999999999999-0")  # type: ignore[arg-type]
+    with pytest.raises(redis.ConnectionError):
+        inbox.take(1)
+    pipe.delete(key)
+
+    assert inbox.take(1) is None
+    pipe.xadd(key, {pipes.FIELD: msgspec.msgpack.encode(Parcel("web", [Request(1, ReleaseHold("none"))]))})
+    intake = inbox.take(1)
+
+    assert intake is not None
+    assert [parcel.sender for parcel in intake.parcels] == ["web"]
+    pipe.delete(key)

@@ -32,6 +32,7 @@ class Inbox:
         self._key = pipes.commands_key(shard)
         self._read_to = position
         self._waiting: deque[tuple[str, bytes]] = deque()
+        self._was_away = False
         self.committed = position
         """The last entry whose effects are committed."""
         self._trimmed = ""
@@ -71,8 +72,12 @@ class Inbox:
         return Intake(position, parcels)
 
     def _fill(self, wait_ms: int) -> None:
+        if self._was_away:
+            self.prepare()
+        self._was_away = True  # unless it answers
         self._trim()
         answer = self._pipe.xread({self._key: self._read_to}, count=BATCH_ENTRIES_MAX, block=wait_ms)
+        self._was_away = False
         for _, entries in pipes.pages(answer):
             for entry, fields in entries:
                 self._read_to = _text(entry)
