@@ -275,3 +275,17 @@ def test_a_market_order_is_never_there_to_be_changed() -> None:
 
     assert reject_of(session.step(amend(ANN, 2, 4))) == "UNKNOWN_ORDER"
     assert reject_of(session.step(cancel(ANN, 2))) == "UNKNOWN_ORDER"
+
+
+@pytest.mark.parametrize("market", [65_536 + 1, -65_536 + 1])
+def test_a_market_that_cannot_be_never_leads_to_another_account(market: int) -> None:
+    """The core joins account and market to one number: a market beyond its share of it must not become an account."""
+    session = exchange()
+    account = BOB - market // 65_536  # with it, the number would be that of Bob in the market
+    session.step(order(BOB, BUY, 5, 5, "bob"))
+
+    cancelled = session.step(cancel(account, 1, market=market))
+    placed = session.step(order(account, SELL, 5, 5, "other", market=market))
+
+    assert reject_of(cancelled) == "MARKET_UNKNOWN"
+    assert reject_of(placed) == "MARKET_UNKNOWN"

@@ -49,7 +49,7 @@ class ChangeDesk:
         fields: _Fields = _fields(command)
         account, market, order_id, name, cancel_id, restriction = fields
         trader = self._traders.by_place.get(account * MARKETS_MAX + market)
-        if trader is not None and not name and restriction is _NO_RESTRICTION:
+        if trader is not None and 0 < market < MARKETS_MAX and not name and restriction is _NO_RESTRICTION:
             order = trader.orders.get(order_id)
             if order is not None and order.special is None:
                 self._cancel_plain(order, trader, cancel_id)

@@ -59,7 +59,7 @@ class Desk:
         fields: _Fields = _fields(command)
         account, market, name, side, kind, force, quantity, price, quote, stop, trail, slice, stp = fields
         trader = self._traders.by_place.get(account * MARKETS_MAX + market)
-        if trader is not None and kind is _LIMIT and not (slice or stop or trail or quote):
+        if trader is not None and 0 < market < MARKETS_MAX and kind is _LIMIT and not (slice or stop or trail or quote):
             tick, lot, lowest, highest, least, most, cheapest, dearest, orders_max = trader.book.rules
             cost = price * quantity // UNITS
             if side is _BUY:

@@ -26,7 +26,7 @@ class Traders:
     accounts: dict[int, Account]
     books: dict[int, Book]
     by_place: dict[int, Trader]
-    """By account and market, as `place_of` joins them: one look-up for what most commands ask first."""
+    """By account x MARKETS_MAX + market, which must be below that: one look-up for what most commands ask first."""
 
     def __init__(self, record: Record, funds: Funds, markets: Iterable[MarketSpec]) -> None:
         self._record = record
