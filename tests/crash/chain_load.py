@@ -102,7 +102,7 @@ def main(stop: Path, seed: int) -> None:
     assert settings.MEX_LOCAL_CHAINS
     for code, confirmations in CONFIRMATIONS.items():
         Asset.objects.filter(code=code).update(confirmations=confirmations)
-    assets = list(Asset.objects.order_by("pk"))
+    assets = list(Asset.objects.filter(is_token=False).order_by("pk"))
     outside = Outside()
     print("ready", flush=True)
     users = [account_register(email=f"u{n}@crash.test", password="correct horse battery") for n in range(USERS)]
