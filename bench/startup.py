@@ -1,0 +1,145 @@
+"""From the start of an engine process to its first acknowledgement, with a long history and many open orders.
+
+Afterwards `manage.py replay` builds the state from the database again and compares it with the running engine's.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+import msgspec
+import redis
+
+from bench.report import Figure, Report
+from bench.rounds import RunFailed
+from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
+from trading.engine.commands import CancelOrder, Parcel, Request
+from trading.engine.events import Batch
+from trading.gateway import pipes
+
+HISTORY = 1_000_000
+OPEN = 100_000
+START_S_GOAL = 10.0
+
+_ENGINE_S_MAX = 120
+_FILL_S_MAX = 900
+_SENDER = "bench"
+
+
+def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: int, part: int) -> None:
+    """Add how long a start takes on each database, and what an engine in that state has in memory."""
+    with tempfile.TemporaryDirectory(prefix="mex-bench-") as name:
+        folder = Path(name)
+        with valkey(folder) as redis_url:
+            _measure_on(report, Sqlite(folder), folder, tree, redis_url, tell, rounds, part)
+            programs = postgres_programs()
+            if programs is None:
+                report.skipped["start-up on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
+                return
+            cluster = Postgres(programs, folder)
+            try:
+                _measure_on(report, cluster, folder, tree, redis_url, tell, rounds, part)
+            finally:
+                cluster.close()
+
+
+def _measure_on(
+    report: Report,
+    database: Database,
+    folder: Path,
+    tree: Path,
+    redis_url: str,
+    tell: Callable[[str], None],
+    rounds: int,
+    part: int,
+) -> None:
+    surroundings = environment(folder, tree, database.url("base"), redis_url)
+    tell(f"{database.kind}: writing a history of {HISTORY // part:,} orders")
+    migrate(tree, surroundings)
+    _python(tree, surroundings, "-m", "bench.startup_run", str(HISTORY // part), str(OPEN // part))
+    starts, replays, sizes = [], [], []
+    for number in range(rounds):
+        tell(f"{database.kind}: start {number + 1} of {rounds}")
+        began = time.monotonic()
+        with _engine(tree, surroundings) as process:
+            _acknowledgement(redis_url)
+            starts.append(time.monotonic() - began)
+            sizes.append(_resident_mib(process.pid))
+            answer = json.loads(_python(tree, surroundings, "manage.py", "replay", "--json"))
+            replays.append(answer["loaded_s"])
+    if not answer["equal"] or answer["open_orders"] != OPEN // part:
+        report.wrong.append(f"replay on {database.kind}: {answer}")
+    where = f"start-up, {database.kind}"
+    report.figures += [
+        Figure(
+            where, f"process start to first acknowledgement, {OPEN // part:,} open orders", median(starts), "s",
+            goal=START_S_GOAL, is_ceiling=True, note=f"{HISTORY // part:,} in history", details={"starts": starts},
+        ),
+        Figure(where, f"of that, reading {OPEN // part:,} open orders", median(replays), "s", note="as replay does"),
+        Figure(where, "memory of the engine process", median(sizes), "MiB"),
+    ]  # fmt: skip
+
+
+@contextmanager
+def _engine(tree: Path, surroundings: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run an engine process, and tell it to stop at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_engine", "--no-wait"],
+        cwd=tree,
+        env=surroundings,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _acknowledgement(redis_url: str) -> None:
+    """Send a command and wait until the engine has answered it. Raises RunFailed."""
+    pipe = redis.Redis.from_url(redis_url, socket_timeout=_ENGINE_S_MAX + 10)
+    events = pipes.events_key(0)
+    command = CancelOrder(1, 1, 0, "no such order", "bench")
+    packed = msgspec.msgpack.encode(Parcel(_SENDER, [Request(1, command)]))
+    position = _last_entry(pipe, events)
+    pipe.xadd(pipes.commands_key(0), {pipes.FIELD: packed})
+    deadline = time.monotonic() + _ENGINE_S_MAX
+    while time.monotonic() < deadline:
+        for _, entries in pipes.pages(pipe.xread({events: position}, block=1_000)):
+            position = entries[-1][0]
+            batches = [msgspec.msgpack.decode(fields[pipes.FIELD], type=Batch) for _, fields in entries]
+            if any(outcome.sender == _SENDER for batch in batches for outcome in batch.outcomes):
+                pipe.close()
+                return
+    raise RunFailed(f"the engine answered nothing in {_ENGINE_S_MAX} s")
+
+
+def _last_entry(pipe: redis.Redis, key: str) -> bytes:
+    entries: list[pipes.Entry] = cast(list[pipes.Entry], pipe.xrevrange(key, count=1))
+    return entries[0][0] if entries else b"0-0"
+
+
+def _python(tree: Path, surroundings: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    ended = subprocess.run(
+        command, cwd=tree, env=surroundings, check=False, text=True, capture_output=True, timeout=_FILL_S_MAX
+    )
+    if ended.returncode not in (0, 1):
+        raise RunFailed(f"{' '.join(arguments)}: {ended.stderr.strip()[-2000:]}")
+    return ended.stdout
+
+
+def _resident_mib(process: int) -> int:
+    status: dict[str, Any] = dict(
+        line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines() if ":" in line
+    )
+    return int(status["VmRSS"].split()[0]) // 1024
