@@ -13,7 +13,7 @@ from trading.engine.events import Accepted, TrailStarted, Triggered
 from trading.engine.exits import Exits
 from trading.engine.filters import hold_price_of, limit_refusal, makes_no_sense, market_refusal, slice_of
 from trading.engine.matching import STOPPED, Matcher
-from trading.engine.orders import PRICELESS, STOPS, Order, Special, Trader
+from trading.engine.orders import STOPS, Order, Special, Trader
 from trading.engine.planning import walk
 from trading.engine.record import Record
 from trading.engine.traders import MARKETS_MAX, Traders
@@ -228,14 +228,14 @@ class Desk:
         trader, placed = order.trader, order.card.order
         book = trader.book
         opposite = book.asks if placed.side is _BUY else book.bids
-        if placed.type in PRICELESS:
+        if not placed.price:
             left = self._take_any_price(order)
         else:
             limit_key = order.price * opposite.sign
             left = order.size - order.executed
             if placed.time_in_force is not _FOK or self._can_fill(order, limit_key):
                 left = self._matcher.match(order, opposite, limit_key)
-        if left > 0 and placed.time_in_force is _GTC and placed.type not in PRICELESS:
+        if left > 0 and placed.time_in_force is _GTC and placed.price:
             self.rest(order)
             return
         if left == STOPPED:

@@ -16,7 +16,6 @@ from trading.engine.events import (
     Triggered,
 )
 from trading.engine.markets import MarketSpec
-from trading.engine.orders import STOPS
 from trading.engine.settlement import postings_of
 from trading.runtime import schema
 from trading.runtime.tables import How, Row, Work
@@ -76,9 +75,9 @@ class OrderRows:
         self._cards[number] = event
         self._touched[number] = [_NEW, 0, 0, order.quantity, 0]
         self.last_order = number
-        if order.iceberg_quantity or event.list or order.type in STOPS:
+        is_waiting = order.stop_price or order.trailing_delta  # to look its type up in a set takes ten times as long
+        if order.iceberg_quantity or event.list or is_waiting:
             self._is_special = True
-            is_waiting = order.type in STOPS
             self._conditions[number] = [
                 number,
                 order.stop_price,
