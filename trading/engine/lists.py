@@ -23,8 +23,8 @@ from trading.engine.traders import Traders
 
 _BUY: Final = Side.BUY
 _LIMIT_MAKER: Final = OrderType.LIMIT_MAKER
-_LOSSES = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
-_PROFITS = frozenset({OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
+_LOSSES: Final = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
+_PROFITS: Final = (OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
 _NAME_CHARS_MAX = 36
 
 

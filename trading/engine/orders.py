@@ -1,7 +1,7 @@
 """Orders, order lists, and the accounts that placed them.  [pure]"""
 
 from math import gcd
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Final, Optional
 
 from mex.money import PPM, UNITS
 from trading.engine.enums import OrderState, OrderType, Side, StpMode
@@ -13,10 +13,11 @@ if TYPE_CHECKING:  # a book knows its traders, and a trader its book
     from trading.engine.book import Book
     from trading.engine.triggers import Bucket
 
-STOPS = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
+# Tuples, not sets: they are asked by identity, while an enum's hash is a Python function.
+STOPS: Final = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
 """Types that wait for a price."""
 
-PRICELESS = frozenset({OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT})
+PRICELESS: Final = (OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT)
 """Types that trade at any price."""
 
 
