@@ -7,8 +7,16 @@ from trading.engine.enums import HoldState, Reason, Reject
 from trading.engine.events import HoldChanged, Posted, TransferRepeated
 
 CHAIN, FEES = -1, -2
-SYSTEM_OWNERS = (-1, -2, -3, -4, -5, -6)
-TRANSFER_REASONS = (Reason.DEPOSIT, Reason.NETWORK_FEE, Reason.ADJUSTMENT, Reason.FUNDING)
+LOSS = -6
+SYSTEM_OWNERS = (-1, -2, -3, -4, -5, -6, -7)
+TRANSFER_REASONS = (
+    Reason.DEPOSIT,
+    Reason.NETWORK_FEE,
+    Reason.ADJUSTMENT,
+    Reason.FUNDING,
+    Reason.REVERSAL,
+    Reason.COLD,
+)
 
 
 def makes_sense(reference: str, asset: int, amount: int, *owners: int) -> bool:
@@ -34,6 +42,8 @@ def transfer(exchange: ReferenceState, command: Transfer) -> None:
         exchange.tell(TransferRepeated(command.reference))
     elif not makes_sense(command.reference, asset, amount, debit, credit) or debit == credit:
         exchange.refuse(Reject.INVALID)
+    elif command.reason is Reason.REVERSAL:
+        reverse(exchange, command)
     elif debit > 0 and exchange.available(debit, asset) < amount:
         exchange.refuse(Reject.INSUFFICIENT_FUNDS)
     elif exchange.balance(debit, asset) - amount < -BIGGEST or exchange.balance(credit, asset) + amount > BIGGEST:
@@ -41,6 +51,19 @@ def transfer(exchange: ReferenceState, command: Transfer) -> None:
     else:
         exchange.transfers.add((command.reference, command.reason))
         post(exchange, debit, credit, asset, amount, command.reason, command.reference)
+
+
+def reverse(exchange: ReferenceState, command: Transfer) -> None:
+    """Take a deposit back: first make the user whole, from the losses, then take all of it."""
+    user, asset, amount = command.debit, command.asset, command.amount
+    missing = amount - min(amount, exchange.available(user, asset)) if user > 0 else 0
+    losses, outside = exchange.balance(LOSS, asset) - missing, exchange.balance(CHAIN, asset) + amount
+    if user <= 0 or command.credit != CHAIN or outside > BIGGEST or (missing and losses < -BIGGEST):
+        exchange.refuse(Reject.INVALID)
+    else:
+        exchange.transfers.add((command.reference, command.reason))
+        post(exchange, LOSS, user, asset, missing, Reason.LOSS, command.reference)
+        post(exchange, user, CHAIN, asset, amount, Reason.REVERSAL, command.reference)
 
 
 def hold(exchange: ReferenceState, command: HoldFunds) -> None:

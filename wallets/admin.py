@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from mex.admin import ReadOnlyAdmin, UnitsFormField, amount_column, time_column
 from trading.engine.enums import HoldState, Reason
+from wallets import control_admin  # noqa: F401  # its models are registered by importing it
 from wallets.ledger.chart import Owner
 from wallets.models import (
     Asset,

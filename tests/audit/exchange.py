@@ -177,7 +177,13 @@ def _withdrawals(there: Exchange) -> None:
         transaction = None
         if on_chain is not None:
             transaction = ChainTransaction.objects.create(
-                asset=asset, kind="withdrawal", status=on_chain, txid=f"tx {name}", raw="00", network_fee=2_100
+                asset=asset,
+                fee_asset=asset,
+                kind="withdrawal",
+                status=on_chain,
+                txid=f"tx {name}",
+                raw="00",
+                network_fee=2_100,
             )
         withdrawal = Withdrawal.objects.create(
             id=name,

@@ -74,6 +74,7 @@ def payment(bitcoind: Bitcoind, user: User, asset: Asset, units: int, fee: int) 
     signed = bitcoind.node.payment_sign(bitcoind.fresh_address(), units - fee, 2)
     record = ChainTransaction.objects.create(
         asset=asset,
+        fee_asset=asset,
         kind="withdrawal",
         status="signed",
         txid=signed.txid,
@@ -185,7 +186,9 @@ def test_ether_counts_on_deposit_addresses_and_while_it_is_swept(chains: None, a
         fee_per_gas=fee_per_gas,
         tip_per_gas=tip,
     )
-    ChainTransaction.objects.create(asset=asset, kind="sweep", status="broadcast", txid=sweep.txid, raw=sweep.raw)
+    ChainTransaction.objects.create(
+        asset=asset, fee_asset=asset, kind="sweep", status="broadcast", txid=sweep.txid, raw=sweep.raw
+    )
     anvil.node.broadcast(sweep.raw)
     assert result_of("ETH") == Solvency(code="ETH", coins=3 * COIN)  # in no block: nothing has moved
     anvil.mine()

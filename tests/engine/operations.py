@@ -69,8 +69,10 @@ def money(dice: Dice, kind: int, step: int) -> Command:
     amount = dice.one_of(10, 100, 200, 700, 10, 100, 200, 1_500, 1, 0, -5, 2**63, 2**63 - 1)
     if kind < 97:
         debit = dice.one_of(*[-1] * 8, 1, 2, 3, -5, 0, -77)
-        reason = Reason(dice.one_of(5, 5, 5, 8, 9, 10, 6))
-        return Transfer(reference, debit, dice.one_of(1, 2, 3, 1, 2, 3, -1, -3, 0), asset, amount, reason)
+        reason = Reason(dice.one_of(5, 5, 5, 8, 9, 10, 6, 13))
+        if dice.below(8) == 0:
+            return Transfer(reference, dice.one_of(1, 2, 3, 0), dice.one_of(-1, -1, -2), asset, amount, Reason.REVERSAL)
+        return Transfer(reference, debit, dice.one_of(1, 2, 3, 1, 2, 3, -1, -3, 0, -7), asset, amount, reason)
     if kind == 97:
         return HoldFunds(reference, dice.one_of(1, 2, 3, 1, 2, 3, 0, -1), asset, amount)
     if kind == 98:

@@ -7,6 +7,7 @@ from trading.engine.commands import HoldFunds, ReleaseHold, SettleHold, Transfer
 from trading.engine.enums import HoldState, Reason, Reject
 from trading.engine.events import HoldChanged, Posted, Rejected, TransferRepeated
 
+LOSS, COLD = -6, -7
 DEPOSIT = Transfer("d1", CHAIN, ANN, COIN, 50, Reason.DEPOSIT)
 
 
@@ -46,6 +47,9 @@ def test_a_transfer_is_applied_once_per_reference_and_reason() -> None:
         (Reject.INVALID, Transfer("x", -77, ANN, COIN, 5, Reason.ADJUSTMENT)),
         (Reject.INVALID, Transfer("x", ANN, CHAIN, COIN, 5, Reason.WITHDRAWAL)),
         (Reject.INVALID, Transfer("x", ANN, BOB, COIN, 5, Reason.TRADE_BASE)),
+        (Reject.INVALID, Transfer("x", ANN, BOB, COIN, 5, Reason.REVERSAL)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 5, Reason.REVERSAL)),
+        (Reject.INVALID, Transfer("x", ANN, CHAIN, COIN, 5, Reason.LOSS)),
         (Reject.INSUFFICIENT_FUNDS, Transfer("x", ANN, CHAIN, CASH, 61, Reason.ADJUSTMENT)),
     ],
 )
@@ -62,6 +66,37 @@ def test_only_users_may_not_go_below_zero() -> None:
     session.step(Transfer("fee", -3, CHAIN, COIN, 500, Reason.NETWORK_FEE))
 
     assert session.core.balance_of(-3, COIN) == -500
+
+
+def test_a_reversed_deposit_takes_what_the_user_has_and_the_rest_is_our_loss() -> None:
+    session = exchange(funds=100)
+    session.step(order(ANN, BUY, 10, 4))  # holds 40 of her 100 cash
+
+    events = session.step(Transfer("deposit:1", ANN, CHAIN, CASH, 75, Reason.REVERSAL))
+    again = session.step(Transfer("deposit:1", ANN, CHAIN, CASH, 75, Reason.REVERSAL))
+
+    assert events == [
+        Posted(LOSS, ANN, CASH, 15, Reason.LOSS, "deposit:1"),
+        Posted(ANN, CHAIN, CASH, 75, Reason.REVERSAL, "deposit:1"),
+    ]
+    assert again == [TransferRepeated("deposit:1")]
+    assert (session.core.balance_of(ANN, CASH), session.core.held_of(ANN, CASH)) == (40, 40)
+
+
+def test_a_reversed_deposit_that_is_all_there_costs_us_nothing() -> None:
+    session = exchange(funds=100)
+
+    events = session.step(Transfer("deposit:1", ANN, CHAIN, COIN, 100, Reason.REVERSAL))
+
+    assert events == [Posted(ANN, CHAIN, COIN, 100, Reason.REVERSAL, "deposit:1")]
+
+
+def test_coins_are_moved_to_a_cold_address() -> None:
+    session = exchange(funds=100)
+
+    session.step(Transfer("cold:1", COLD, CHAIN, COIN, 30, Reason.COLD))
+
+    assert session.core.balance_of(COLD, COIN) == -30
 
 
 def test_a_settled_hold_pays_the_chain_and_the_fee() -> None:

@@ -59,6 +59,7 @@ def give_wallet_rows(user: User, asset: Asset, address: str) -> None:
     )
     sent = ChainTransaction.objects.create(
         asset=asset,
+        fee_asset=asset,
         kind=ChainTransaction.Kind.WITHDRAWAL,
         status=ChainTransaction.Status.BROADCAST,
         txid=f"{asset.code.lower()}-withdrawal-of-{user.pk}",

@@ -34,6 +34,8 @@ class Books:
     def _apply(self, command: Command) -> None:
         if isinstance(command, Transfer):
             if not Posting.objects.filter(reference=command.reference, reason=command.reason).exists():
+                if command.reason == Reason.REVERSAL:
+                    self._make_whole(command)
                 self._post(
                     command.debit, command.credit, command.asset, command.amount, command.reason, command.reference
                 )
@@ -43,6 +45,12 @@ class Books:
             self._settle(command)
         elif isinstance(command, ReleaseHold):
             self._release(command)
+
+    def _make_whole(self, command: Transfer) -> None:
+        balance, held = self.balance(command.debit, command.asset)
+        lost = max(command.amount - (balance - held), 0)
+        if lost:
+            self._post(Owner.LOSS, command.debit, command.asset, lost, Reason.LOSS, command.reference)
 
     def _hold(self, command: HoldFunds) -> None:
         if Hold.objects.filter(pk=command.reference).exists():

@@ -69,7 +69,9 @@ def deposit(btc: Asset, alice: User) -> Deposit:
 
 @pytest.fixture
 def withdrawal(btc: Asset, alice: User) -> Withdrawal:
-    record = ChainTransaction.objects.create(asset=btc, kind="withdrawal", txid="cd" * 32, raw="00", confirmations=2)
+    record = ChainTransaction.objects.create(
+        asset=btc, fee_asset=btc, kind="withdrawal", txid="cd" * 32, raw="00", confirmations=2
+    )
     return Withdrawal.objects.create(
         user=alice,
         asset=btc,

@@ -135,6 +135,9 @@ class Reason(IntEnum):
     NETWORK_FEE = 8
     ADJUSTMENT = 9
     FUNDING = 10
+    REVERSAL = 11
+    LOSS = 12
+    COLD = 13
 
 
 class Reject(IntEnum):

@@ -11,13 +11,16 @@ from wallets.ledger.chart import Owner
 REFERENCE_CHARS_MAX = 80
 """What a reference's column holds; a longer one would fail the commit, not the command."""
 
-TRANSFER_REASONS = frozenset({Reason.DEPOSIT, Reason.NETWORK_FEE, Reason.ADJUSTMENT, Reason.FUNDING})
+TRANSFER_REASONS = frozenset(
+    {Reason.DEPOSIT, Reason.NETWORK_FEE, Reason.ADJUSTMENT, Reason.FUNDING, Reason.REVERSAL, Reason.COLD}
+)
 """Why a Transfer may move money. The other reasons belong to trades and holds, whose postings are not transfers: so
 that a posting of (reference, reason) in the database always means that this very transfer was applied."""
 
 _SYSTEM_OWNERS = frozenset(int(owner) for owner in Owner)
 _CHAIN = int(Owner.CHAIN)
 _FEES = int(Owner.FEES)
+_LOSS = int(Owner.LOSS)
 
 
 class Treasury:
@@ -33,7 +36,10 @@ class Treasury:
         self._funds = funds
 
     def transfer(self, command: Transfer) -> None:
-        """Move funds between two owners. Only users may not go below zero."""
+        """Move funds between two owners. Only users may not go below zero.
+
+        A reversal takes a deposit back that the chain has lost: what its user has not available any more is our loss.
+        """
         record, funds = self._record, self._funds
         if command.reason not in TRANSFER_REASONS:
             record.reject(Reject.INVALID)
@@ -47,13 +53,19 @@ class Treasury:
             return
         source = funds.purse(command.debit, command.asset)
         target = funds.purse(command.credit, command.asset)
-        if command.debit > 0 and source.available < command.amount:
+        lost = max(command.amount - source.available, 0) if command.debit > 0 else 0
+        if lost and command.reason is not Reason.REVERSAL:
             record.reject(Reject.INSUFFICIENT_FUNDS)
+            return
+        if lost and funds.purse(_LOSS, command.asset).balance - lost < -AMOUNT_MAX:
+            record.reject(Reject.INVALID)
             return
         if source.balance - command.amount < -AMOUNT_MAX or target.balance + command.amount > AMOUNT_MAX:
             record.reject(Reject.INVALID)  # the balance would not fit its column
             return
         funds.transfers.add(key)
+        if lost:
+            self._post(_LOSS, command.debit, command.asset, lost, Reason.LOSS, command.reference)
         self._post(command.debit, command.credit, command.asset, command.amount, command.reason, command.reference)
 
     def hold(self, command: HoldFunds) -> None:
@@ -138,4 +150,5 @@ def _is_sound(command: Transfer) -> bool:
     owners_exist = all(owner > 0 or owner in _SYSTEM_OWNERS for owner in (command.debit, command.credit))
     is_named = 0 < len(command.reference) <= REFERENCE_CHARS_MAX
     has_amount = command.asset > 0 and 0 < command.amount <= AMOUNT_MAX
-    return owners_exist and is_named and has_amount and command.debit != command.credit
+    goes_back = command.reason is not Reason.REVERSAL or (command.debit > 0 and command.credit == _CHAIN)
+    return owners_exist and is_named and has_amount and command.debit != command.credit and goes_back

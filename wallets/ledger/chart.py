@@ -28,3 +28,6 @@ class Owner(IntEnum):
 
     LOSS = -6
     """What is no longer there, after a deep reorganisation for instance."""
+
+    COLD = -7
+    """Minus the coins that the ledger says are at cold addresses, whose keys are kept elsewhere."""

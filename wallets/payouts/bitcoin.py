@@ -53,7 +53,12 @@ def _store(asset: Asset, withdrawal: Withdrawal, signed: SignedBitcoin) -> bool:
             log.warning("withdrawal %s is built anew: its coins are taken by a stored transaction", withdrawal.pk)
             return False
         record = ChainTransaction(
-            asset=asset, kind=Kind.WITHDRAWAL, txid=signed.txid, raw=signed.raw, network_fee=signed.fee_satoshis
+            asset=asset,
+            fee_asset=asset,
+            kind=Kind.WITHDRAWAL,
+            txid=signed.txid,
+            raw=signed.raw,
+            network_fee=signed.fee_satoshis,
         )
         withdrawal_signed(claimed, record)
     return True

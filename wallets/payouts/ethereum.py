@@ -61,6 +61,7 @@ def ethereum_sign(*, asset: Asset, node: EthereumNode) -> None:
             fee = cost_from_chain(gas * fee_per_gas, asset.chain_decimals)
             record = ChainTransaction(
                 asset=asset,
+                fee_asset=asset,
                 kind=Kind.WITHDRAWAL,
                 txid=signed.txid,
                 raw=signed.raw,
@@ -114,6 +115,7 @@ def _sweep_one(
         )
         ChainTransaction.objects.create(
             asset=asset,
+            fee_asset=asset,
             kind=Kind.SWEEP,
             txid=signed.txid,
             raw=signed.raw,

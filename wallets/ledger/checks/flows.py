@@ -35,7 +35,7 @@ def _network_fees(where: str) -> str:
         reason=Reason.NETWORK_FEE,
         debit=_NETWORK,
         credit=_CHAIN,
-        asset="asset_id",
+        asset="fee_asset_id",
         amount="network_fee",
     )
 

@@ -1,7 +1,4 @@
-"""What someone owns, and what happens on the chains: columns and constraints, no behaviour.
-
-Amounts are units of 10^-8 of the asset (mex/money.py). Postings, balances and holds are written by the engine only.
-"""
+"""What happens on the chains: written by workers, and addresses by the web."""
 
 import uuid
 
@@ -10,143 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-
-class Chain(models.TextChoices):
-    """The chains that assets live on."""
-
-    BITCOIN = "bitcoin", "Bitcoin"
-    ETHEREUM = "ethereum", "Ethereum"
-
-
-class Asset(models.Model):
-    """Something that can be deposited, traded and withdrawn."""
-
-    code = models.CharField(max_length=10, unique=True)
-    name = models.CharField(max_length=40)
-    chain = models.CharField(max_length=10, choices=Chain)
-    network = models.CharField(max_length=10, help_text="The network's name in the API, such as BTC or ETH.")
-    chain_decimals = models.PositiveSmallIntegerField(
-        help_text="Decimals of the chain's smallest unit: 8 for a satoshi, 18 for a wei."
-    )
-    confirmations = models.PositiveIntegerField(
-        help_text="Blocks after which a deposit is credited and a withdrawal is final."
-    )
-    transaction_url = models.CharField(
-        max_length=200, blank=True, help_text="Explorer link; {txid} stands for the transaction."
-    )
-    address_url = models.CharField(
-        max_length=200, blank=True, help_text="Explorer link; {address} stands for the address."
-    )
-    withdrawal_fee = models.BigIntegerField(help_text="Units; taken out of the withdrawn amount.")
-    withdrawal_min = models.BigIntegerField(help_text="Units; smallest amount to withdraw, with the fee in it.")
-    deposits_open = models.BooleanField(default=True)
-    withdrawals_open = models.BooleanField(default=True)
-    is_token = models.BooleanField(
-        default=False, help_text="A token of a contract (ERC-20); it lives at the addresses of its chain's own coin."
-    )
-    contract = models.CharField(
-        max_length=100, blank=True, help_text="The token's contract. Blank: none is known yet, no deposits are taken."
-    )
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(condition=Q(confirmations__gte=1), name="asset_confirmations_positive"),
-            models.CheckConstraint(condition=Q(is_token=True) | Q(contract=""), name="asset_contract_of_token"),
-            models.UniqueConstraint(
-                fields=["chain"],
-                condition=Q(is_token=False),
-                name="asset_one_coin_per_chain",
-                violation_error_message="This chain has its own coin already: what is added can only be a token.",
-            ),
-            models.CheckConstraint(
-                condition=Q(withdrawal_fee__gte=0) & Q(withdrawal_min__gt=F("withdrawal_fee")),
-                name="asset_withdrawal_min_above_fee",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.code
-
-    @property
-    def takes_deposits(self) -> bool:
-        """Whether deposits are open, and there is something to deposit."""
-        return self.deposits_open and (not self.is_token or self.contract != "")
-
-    @property
-    def takes_withdrawals(self) -> bool:
-        """Whether withdrawals are open. Tokens cannot be paid out yet, whatever the switch says."""
-        return self.withdrawals_open and not self.is_token
-
-
-# --- the ledger: written by the engine only ---------------------------------------------------------
-
-
-class Posting(models.Model):
-    """`amount` left `debit` and reached `credit`: owners of wallets/ledger/chart.py. Never updated, never deleted."""
-
-    sequence = models.BigIntegerField(help_text="The engine's command number.")
-    debit = models.BigIntegerField()
-    credit = models.BigIntegerField()
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, db_constraint=False, db_index=False)
-    amount = models.BigIntegerField()
-    reason = models.PositiveSmallIntegerField(help_text="trading.engine.enums.Reason")
-    reference = models.CharField(max_length=80)
-    time_ms = models.BigIntegerField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="posting_amount_positive"),
-            models.CheckConstraint(condition=~Q(debit=F("credit")), name="posting_between_two_owners"),
-        ]
-        indexes = [
-            models.Index(fields=["reference", "reason"], name="posting_reference"),
-            models.Index(fields=["debit", "asset"], name="posting_debit"),
-            models.Index(fields=["credit", "asset"], name="posting_credit"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.debit} → {self.credit}: {self.amount}"
-
-
-class Balance(models.Model):
-    """What an owner has of an asset; `held` of it is set aside for open orders and withdrawals."""
-
-    owner = models.BigIntegerField()
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, db_constraint=False)
-    balance = models.BigIntegerField()
-    held = models.BigIntegerField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["owner", "asset"], name="balance_owner_asset"),
-            models.CheckConstraint(
-                condition=Q(owner__lt=0, held=0) | Q(owner__gt=0, held__gte=0, balance__gte=F("held")),
-                name="balance_never_overdrawn",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.owner}/{self.asset_id}: {self.balance}"
-
-
-class Hold(models.Model):
-    """Funds set aside for a withdrawal, as the engine knows it. `reference` is the withdrawal's id."""
-
-    reference = models.CharField(max_length=80, primary_key=True)
-    account = models.BigIntegerField(db_index=True)
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, db_constraint=False)
-    amount = models.BigIntegerField()
-    state = models.PositiveSmallIntegerField(help_text="trading.engine.enums.HoldState")
-
-    class Meta:
-        indexes = [models.Index(fields=["state"], name="hold_open", condition=Q(state=1))]
-
-    def __str__(self) -> str:
-        return f"{self.reference}: {self.amount}"
-
-
-# --- the chains: written by workers, and addresses by the web ----------------------------------------
+from wallets.models.assets import Asset, Chain
 
 
 class ChainCursor(models.Model):
@@ -199,12 +60,19 @@ class Deposit(models.Model):
     """Coins that arrived at a deposit address. One row per (asset, transaction, output)."""
 
     class Status(models.TextChoices):
-        """seen (in no block yet) → confirming → credited; orphaned when the chain no longer has it."""
+        """seen (in no block yet) → confirming → credited; orphaned when the chain no longer has it.
+
+        Too small ones are collecting before they are credited; one that is never confirmed is expired; a credited one
+        that the chain lost for good is reversed: its credit was taken back.
+        """
 
         SEEN = "seen", "Seen"
         CONFIRMING = "confirming", "Confirming"
+        COLLECTING = "collecting", "Below the minimum"
         CREDITED = "credited", "Credited"
         ORPHANED = "orphaned", "Orphaned"
+        EXPIRED = "expired", "Expired"
+        REVERSED = "reversed", "Reversed"
 
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
     address = models.ForeignKey(DepositAddress, on_delete=models.PROTECT)
@@ -225,6 +93,10 @@ class Deposit(models.Model):
     block_hash = models.CharField(max_length=80, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
     credited_at = models.DateTimeField(null=True, blank=True)
+    lost_at_height = models.BigIntegerField(
+        null=True, blank=True, help_text="The chain's height when a credited deposit was first found to be gone."
+    )
+    reversals = models.PositiveSmallIntegerField(default=0, help_text="How often its credit was taken back.")
 
     class Meta:
         constraints = [
@@ -241,8 +113,8 @@ class Deposit(models.Model):
 
     @property
     def reference(self) -> str:
-        """The ledger's name for this deposit: the engine credits it once."""
-        return f"deposit:{self.pk}"
+        """The ledger's name for this deposit: the engine credits it once, and once more after each reversal."""
+        return f"deposit:{self.pk}:{self.reversals}" if self.reversals else f"deposit:{self.pk}"
 
 
 class ChainTransaction(models.Model):
@@ -253,22 +125,49 @@ class ChainTransaction(models.Model):
 
         WITHDRAWAL = "withdrawal", "Withdrawal"
         SWEEP = "sweep", "Sweep to the hot wallet"
+        GAS = "gas", "Ether for the sweep of a token"
+        CONSOLIDATION = "consolidation", "Small coins made one"
+        FILLER = "filler", "Takes a nonce that is missing"
+        COLD = "cold", "To the cold address, signed elsewhere"
 
     class Status(models.TextChoices):
-        """signed → broadcast → confirmed, or failed: in a block, but without effect."""
+        """signed → broadcast → confirmed; or failed: in a block, but without effect; or replaced by another version."""
 
         SIGNED = "signed", "Signed"
         BROADCAST = "broadcast", "Broadcast"
         CONFIRMED = "confirmed", "Confirmed"
         FAILED = "failed", "Failed on chain"
+        REPLACED = "replaced", "Another version was mined"
 
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
-    kind = models.CharField(max_length=12, choices=Kind)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, help_text="What it moves.")
+    fee_asset = models.ForeignKey(
+        Asset,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What its network fee is paid in: the chain's coin.",
+    )
+    kind = models.CharField(max_length=13, choices=Kind)
     status = models.CharField(max_length=12, choices=Status, default=Status.SIGNED)
     txid = models.CharField(max_length=80, unique=True)
     raw = models.TextField(help_text="The signed bytes, in hex.")
+    first_version = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="later_versions",
+        help_text="Of a bump: the transaction that was signed first. At most one version gets into the chain.",
+    )
     sender = models.CharField(max_length=100, blank=True, help_text="Ethereum: the address whose nonce it uses.")
     nonce = models.BigIntegerField(null=True, blank=True)
+    recipient = models.CharField(max_length=100, blank=True, help_text="Where it goes, if that is one address.")
+    amount = models.BigIntegerField(
+        null=True, blank=True, help_text="Units of its asset that it moves, without the network fee."
+    )
+    fee_rate = models.BigIntegerField(
+        null=True, blank=True, help_text="Bitcoin: satoshis for 1,000 vB. Ethereum: highest fee per gas, in wei."
+    )
+    tip_rate = models.BigIntegerField(null=True, blank=True, help_text="Ethereum: tip per gas, in wei.")
     network_fee = models.BigIntegerField(
         null=True, blank=True, help_text="Units, rounded up; known for certain once it is in a block."
     )
@@ -279,7 +178,13 @@ class ChainTransaction(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["asset", "sender", "nonce"], name="transaction_nonce_used_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sender", "nonce"],
+                condition=Q(first_version=None) & ~Q(sender=""),
+                name="transaction_nonce_once",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["status"], name="transaction_unfinished", condition=Q(status__in=["signed", "broadcast"])
@@ -288,6 +193,11 @@ class ChainTransaction(models.Model):
 
     def __str__(self) -> str:
         return self.txid
+
+    @property
+    def family(self) -> int:
+        """The id that all versions of this transaction have in common: that of the first one."""
+        return self.first_version_id or self.pk
 
     @property
     def fee_reference(self) -> str:
@@ -299,13 +209,21 @@ class Withdrawal(models.Model):
     """Coins on their way out. `amount` is what leaves the balance; amount - fee arrives."""
 
     class Status(models.TextChoices):
-        """requested → held → signed → broadcast → confirmed, or rejected, or failed (funds given back)."""
+        """requested → (e-mail) → (approval) → held → signed → broadcast → confirmed.
+
+        From e-mail on its funds are held. Before it is signed it can end another way: ending until the ledger has given
+        its funds back, then cancelled or rejected.
+        """
 
         REQUESTED = "requested", "Requested"
+        EMAIL = "email", "Waiting for your confirmation"
+        APPROVAL = "approval", "Waiting for approval"
         HELD = "held", "Waiting to be sent"
         SIGNED = "signed", "Signed"
         BROADCAST = "broadcast", "Sent"
         CONFIRMED = "confirmed", "Confirmed"
+        ENDING = "ending", "Being given back"
+        CANCELLED = "cancelled", "Cancelled"
         REJECTED = "rejected", "Rejected"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -317,6 +235,11 @@ class Withdrawal(models.Model):
     client_id = models.CharField(max_length=64, null=True, blank=True, help_text="withdrawOrderId of the API.")
     status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
     reject_reason = models.CharField(max_length=100, blank=True)
+    ends_as = models.CharField(
+        max_length=12, choices=Status, blank=True, help_text="While it is ending: cancelled or rejected."
+    )
+    needs_email = models.BooleanField(default=False, help_text="Its owner has to confirm it by e-mail.")
+    needs_approval = models.BooleanField(default=False, help_text="An operator has to approve of it.")
     transaction = models.ForeignKey(
         ChainTransaction, on_delete=models.PROTECT, null=True, blank=True, related_name="withdrawals"
     )
@@ -335,7 +258,7 @@ class Withdrawal(models.Model):
             models.Index(
                 fields=["status"],
                 name="withdrawal_unfinished",
-                condition=Q(status__in=["requested", "held", "signed", "broadcast"]),
+                condition=Q(status__in=["requested", "email", "approval", "held", "signed", "broadcast", "ending"]),
             ),
         ]
 

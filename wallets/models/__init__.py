@@ -1,0 +1,37 @@
+"""What someone owns, and what happens on the chains: columns and constraints, no behaviour.
+
+Amounts are units of 10^-8 of the asset (mex/money.py). Postings, balances and holds are written by the engine only.
+"""
+
+from wallets.models.assets import Asset, Chain
+from wallets.models.control import (
+    BookAddress,
+    ColdOffer,
+    TierLimit,
+    WithdrawalDecision,
+    WithdrawalRules,
+    WithdrawalSwitch,
+    WithdrawalTier,
+)
+from wallets.models.ledger import Balance, Hold, Posting
+from wallets.models.transfers import ChainCursor, ChainTransaction, Deposit, DepositAddress, Withdrawal
+
+__all__ = [
+    "Asset",
+    "Balance",
+    "BookAddress",
+    "Chain",
+    "ChainCursor",
+    "ChainTransaction",
+    "ColdOffer",
+    "Deposit",
+    "DepositAddress",
+    "Hold",
+    "Posting",
+    "TierLimit",
+    "Withdrawal",
+    "WithdrawalDecision",
+    "WithdrawalRules",
+    "WithdrawalSwitch",
+    "WithdrawalTier",
+]
