@@ -1,8 +1,10 @@
 """Celery: what polls the chains, signs and broadcasts. Redis or Valkey carries the tasks, no result is kept.
 
-Two queues: `chains` for any worker, `signer` for workers that hold keys.
+Two queues: `chains` for any worker, `signer` for workers that hold keys: those alone may load them
+(wallets/worker_start.py), and need the passphrase of the key file in their environment (docs/keys.md).
 
-    celery -A celery_app worker -Q chains,signer
+    celery -A celery_app worker -Q chains
+    celery -A celery_app worker -Q signer
     celery -A celery_app beat
 """
 
@@ -23,7 +25,7 @@ def _broker_url(redis_url: str) -> str:
 
 def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
     # A task that nobody took before the next ones came is worth nothing: a dead node must not pile them up.
-    options = {"queue": queue, "expires": max(seconds * 3, 5)}
+    options = {"queue": queue, "expires": min(max(seconds * 3, 5), 15)}
     return {"task": f"wallets.tasks.{task}", "schedule": seconds, "options": options}
 
 
@@ -51,12 +53,17 @@ app.conf.update(
         "scan_bitcoin": _every(1, "scan_bitcoin", "chains"),
         "scan_ethereum": _every(1, "scan_ethereum", "chains"),
         "advance_withdrawals": _every(1, "advance_withdrawals", "chains"),
+        "send_confirmations": _every(2, "send_confirmations", "chains"),
+        "look_for_unexplained_coins": _every(60, "look_for_unexplained_coins", "chains"),
         "fill_address_pools": _every(2, "fill_address_pools", "chains"),
+        "look_after_hot_wallets": _every(5, "look_after_hot_wallets", "chains"),
+        "take_solvency_report": _every(5, "take_solvency_report", "chains"),
         "sign_and_broadcast": _every(1, "sign_and_broadcast", "signer"),
         "sweep": _every(5, "sweep", "signer"),
     },
 )
 app.autodiscover_tasks(["wallets"])
+app.autodiscover_tasks(["wallets"], related_name="worker_start")
 if settings.LOG_LEVEL != "debug":
     # Celery says twice at INFO that each task ran: every second, for every task. Failures are errors and still said.
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat"):

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import core, engine, memory, startup, trees
+from bench import core, engine, memory, startup, trees, wallets
 from bench.report import Report, as_json, as_table, machine
 from bench.rounds import RunFailed
 from bench.subjects import available
 
-PARTS = ("core", "worst-cases", "memory", "engine", "startup")
+PARTS = ("core", "worst-cases", "memory", "engine", "startup", "wallets")
 ROUNDS = 5
 QUICK_PART = 20
 """A quick look takes one run of each, on so small a part of the work, and judges nothing by it but what is right."""
@@ -53,6 +53,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Report:
     if "startup" in names:
         tell("engine: start-up")
         startup.measure(report, tree, tell, rounds=rounds, part=QUICK_STARTUP_PART if is_quick else 1)
+    if "wallets" in names:
+        tell("wallets")
+        wallets.measure(report, tree, tell, rounds=rounds, part=part)
     if is_quick:
         report.figures = [replace(figure, goal=None) for figure in report.figures]
     return report

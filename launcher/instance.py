@@ -26,6 +26,12 @@ _NAMES = (
 )
 """Settings from the environment, beside MEX_*. Source: docs/settings.md."""
 
+_SIGNER_ONLY = ("MEX_KEY_PASSPHRASE", "MEX_KEY_PASSPHRASE_FILE", "MEX_KEY_FILE")
+"""What opens the keys: no program but the signing worker and the operator's `keys` command gets it."""
+
+_NEVER_KEPT = ("MEX_DATA", "MEX_KEY_PASSPHRASE")
+"""What is not written to the folder, whatever the server was started with."""
+
 _FILE = "instance.json"
 _LOCK = "lock"
 
@@ -45,6 +51,7 @@ class Instance:
     web_port: int = 8000
     valkey_port: int = 0
     bitcoin_port: int = 0
+    bitcoin_zmq_port: int = 0
     ethereum_port: int = 0
     given: dict[str, str] = field(default_factory=dict)
 
@@ -76,20 +83,53 @@ class Instance:
         self.web_port = web_port
         self.valkey_port = free_port(self.valkey_port or None, taken=[web_port])
         self.bitcoin_port = free_port(self.bitcoin_port or None, taken=[web_port, self.valkey_port])
-        self.ethereum_port = free_port(
-            self.ethereum_port or None, taken=[web_port, self.valkey_port, self.bitcoin_port]
-        )
+        taken = [web_port, self.valkey_port, self.bitcoin_port]
+        self.ethereum_port = free_port(self.ethereum_port or None, taken=taken)
+        self.bitcoin_zmq_port = free_port(self.bitcoin_zmq_port or None, taken=[*taken, self.ethereum_port])
 
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of the instance's programs.
+        """Return the environment of the instance's programs, with nothing in it that opens the keys.
 
         What the caller sets wins over what the server was started with, and that over the embedded defaults.
         """
+        whole = self._environment(caller)
+        if "MEX_KEY_FILE" in whole:
+            # Where the keys are is no business of theirs; the public file beside them is.
+            whole.setdefault("MEX_KEY_PUBLIC_FILE", whole["MEX_KEY_FILE"] + ".public")
+        return {name: value for name, value in whole.items() if name not in _SIGNER_ONLY}
+
+    def signer_environment(self, caller: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of programs that may open the keys.
+
+        On local chains the passphrase is drawn once and kept in the folder, unless the caller brings his own.
+        """
+        whole = self._environment(caller)
+        is_given = whole.get("MEX_KEY_PASSPHRASE") or whole.get("MEX_KEY_PASSPHRASE_FILE")
+        if has_local_chains(whole) and not is_given:
+            whole["MEX_KEY_PASSPHRASE_FILE"] = str(self._passphrase_file())
+        return whole
+
+    def _passphrase_file(self) -> Path:
+        path = self.folder / "keys" / "passphrase"
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_secret(path, secrets.token_urlsafe(32) + "\n")
+        return path
+
+    def keep(self, environment: Mapping[str, str]) -> None:
+        """Keep the settings that the server is started with, for `script/manage`; never the passphrase of the keys."""
+        self.given = {name: value for name, value in settings_in(environment).items() if name not in _NEVER_KEPT}
+
+    def _environment(self, caller: Mapping[str, str]) -> dict[str, str]:
         return {
             "SECRET_KEY": self.secret_key,
             "REDIS_URL": f"redis://:{self.valkey_password}@127.0.0.1:{self.valkey_port}/0",
             "BITCOIN_RPC_URL": f"http://mex:{self.bitcoin_password}@127.0.0.1:{self.bitcoin_port}",
             "ETHEREUM_RPC_URL": f"http://127.0.0.1:{self.ethereum_port}",
+            # Another node than ours publishes elsewhere, or nowhere.
+            "MEX_BITCOIN_ZMQ": ""
+            if "BITCOIN_RPC_URL" in {**self.given, **caller}
+            else f"tcp://127.0.0.1:{self.bitcoin_zmq_port}",
             # Two instances on one host share the browser's cookies, whatever their ports.
             "MEX_SESSION_COOKIE": f"sessionid_{self.web_port}",
             "MEX_URL": self.url,
@@ -129,6 +169,13 @@ class Instance:
             except BlockingIOError:
                 return True
         return False
+
+
+def has_local_chains(environment: Mapping[str, str]) -> bool:
+    """Return whether an instance runs chains of its own, as mex/settings.py decides it."""
+    default = environment.get("MEX_NETWORK", "local") == "local" and environment.get("MEX_PROFILE") != "production"
+    given = environment.get("MEX_LOCAL_CHAINS", "on" if default else "off")
+    return given.lower() in ("1", "true", "yes", "on")
 
 
 def settings_in(environment: Mapping[str, str]) -> dict[str, str]:

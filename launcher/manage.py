@@ -17,6 +17,10 @@ _NEED_SERVER = frozenset({"demo", "faucet", "loadtest", "run_market_maker"})
 """They work through the public API or wait for the workers; with --url they find a server themselves."""
 
 
+_OPEN_KEYS = frozenset({"keys"})
+"""They get what opens the keys; no other command does."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     folder, command = parse(arguments, default_folder(os.environ))
@@ -31,8 +35,9 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     program = [sys.executable, str(ROOT / "manage.py"), *command]
+    environment = instance.signer_environment if command[0] in _OPEN_KEYS else instance.environment
     # In place of this process: signals and the terminal are the command's.
-    return os.execve(program[0], program, instance.environment(os.environ))
+    return os.execve(program[0], program, environment(os.environ))
 
 
 def parse(arguments: Sequence[str], default: Path) -> tuple[Path, list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launcher import nodes
 from launcher.console import say, step
-from launcher.instance import ROOT, AlreadyRunning, Instance, default_folder, settings_in
+from launcher.instance import ROOT, AlreadyRunning, Instance, default_folder, has_local_chains
 from launcher.processes import Service, end_leftovers, is_free
 from launcher.programs import InstallError
 from launcher.readiness import answers_page, answers_websocket
@@ -21,6 +21,8 @@ _READY_TIMEOUT_S = 90.0
 _LEFTOVERS_GRACE_S = 5.0
 _POLL_S = 0.05
 _PYTHON = sys.executable
+_SIGNER = "worker-signer"
+_NODES = ("BITCOIN_RPC_URL", "ETHEREUM_RPC_URL")
 
 # In all less than the 15 seconds in which everything must have ended.
 _GRACE_S = {"interface": 5.0, "engine": 3.0, "backing": 5.0}
@@ -55,6 +57,7 @@ def backing_services(instance: Instance, programs: Path, environment: Mapping[st
                 programs / "bitcoind",
                 port=instance.bitcoin_port,
                 password=instance.bitcoin_password,
+                zmq_port=instance.bitcoin_zmq_port,
             )
         )
     if "ETHEREUM_RPC_URL" not in environment:
@@ -68,19 +71,23 @@ def engine_service() -> Service:
     return Program("engine", _PYTHON, "manage.py", "run_engine", ready_text="engine ready")
 
 
-def worker_services(instance: Instance) -> list[Service]:
-    """Return what polls the chains and signs, the clock of both, and the miner of our own chains."""
+def worker_services(instance: Instance, *, is_local: bool = True, has_bell: bool = True) -> list[Service]:
+    """Return what polls the chains and signs, the clock of both, what wakes them, and the miner of our own chains.
+
+    Only the one that signs gets what opens the keys: see `_SIGNER`.
+    """
     celery = (_PYTHON, "-m", "celery", "-A", "celery_app")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
     return [
         Program(
             "worker-chains", *celery, "worker", "-Q", "chains", "-P", "threads", "-c", "2", "-n", "chains@mex", *quiet
         ),
-        Program("worker-signer", *celery, "worker", "-Q", "signer", "-P", "solo", "-n", "signer@mex", *quiet),
+        Program(_SIGNER, *celery, "worker", "-Q", "signer", "-P", "solo", "-n", "signer@mex", *quiet),
         Program(
             "beat", *celery, "beat", "--pidfile=", "-s", str(instance.folder / "beat-schedule"), "--loglevel", "INFO"
         ),
-        Program("miner", _PYTHON, "manage.py", "run_miner"),
+        *([Program("bell", _PYTHON, "manage.py", "watch_bitcoin")] if has_bell else []),
+        *([Program("miner", _PYTHON, "manage.py", "run_miner")] if is_local else []),
     ]
 
 
@@ -112,14 +119,15 @@ def _serve(instance: Instance, port: int) -> int:
         say(f"mex: port {port} of 127.0.0.1 is in use: choose another with --port")
         return 1
     instance.choose_ports(port)
-    instance.given = {name: value for name, value in settings_in(os.environ).items() if name != "MEX_DATA"}
+    instance.keep(os.environ)
     instance.save()
     environment = instance.environment(os.environ)
-    supervisor = Supervisor(
-        logs=instance.folder / "logs", pid_files=instance.folder / "run", environment=environment, cwd=ROOT, say=say
-    )
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: supervisor.stopping.set())
+    is_local = has_local_chains(environment)
+    missing = [name for name in _NODES if not is_local and not os.environ.get(name)]
+    if missing:
+        say(f"mex: on chains that are not our own, set {' and '.join(missing)}: script/server starts local nodes only")
+        return 1
+    supervisor = _supervisor(instance, environment)
     try:
         programs = nodes.ensure()
     except InstallError as error:
@@ -128,23 +136,24 @@ def _serve(instance: Instance, port: int) -> int:
     backing = backing_services(instance, programs, os.environ)
     engine = engine_service()
     web = Web(port, environment.get("LOG_LEVEL", "info"))
-    workers = worker_services(instance)
-    maker = market_maker()
+    workers = worker_services(instance, is_local=is_local, has_bell=bool(environment.get("MEX_BITCOIN_ZMQ")))
+    makers = [market_maker()] if is_local else []
+    prepare = [("migrate", "--noinput"), *([("run_miner", "--prepare")] if is_local else [])]
     stages = [
         Stage(services=backing, grace_s=_GRACE_S["backing"]),
         Stage(services=[engine], grace_s=_GRACE_S["engine"]),
-        Stage(services=[web, *workers, maker], grace_s=_GRACE_S["interface"]),
+        Stage(services=[web, *workers, *makers], grace_s=_GRACE_S["interface"]),
     ]
     try:
         with step("starting the pipe and the chains, bringing the database up to date"):
             supervisor.start(backing)
             # The miner waits for bitcoind by itself.
-            _manage(supervisor, environment, instance.folder, ("migrate", "--noinput"), ("run_miner", "--prepare"))
+            _manage(supervisor, environment, instance.folder, *prepare)
             supervisor.wait_ready(backing, timeout_s=_READY_TIMEOUT_S)
         with step("starting engine, web and workers"):
             supervisor.start([engine, web, *workers])
             supervisor.wait_ready([engine, web], timeout_s=_READY_TIMEOUT_S)
-            supervisor.start([maker])
+            supervisor.start(makers)
         supervisor.wait_ready(backing, timeout_s=_READY_TIMEOUT_S)
         say(f"mex is ready at {instance.url}")
         supervisor.run()
@@ -158,6 +167,21 @@ def _serve(instance: Instance, port: int) -> int:
         supervisor.stop(stages)
     say("mex: stopped")
     return 0
+
+
+def _supervisor(instance: Instance, environment: Mapping[str, str]) -> Supervisor:
+    """Return what runs the children, and is told when we are to stop."""
+    supervisor = Supervisor(
+        logs=instance.folder / "logs",
+        pid_files=instance.folder / "run",
+        environment=environment,
+        own_environments={_SIGNER: instance.signer_environment(os.environ)},
+        cwd=ROOT,
+        say=say,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.stopping.set())
+    return supervisor
 
 
 def _manage(supervisor: Supervisor, environment: Mapping[str, str], folder: Path, *commands: Sequence[str]) -> None:

@@ -97,9 +97,10 @@ class Valkey:
 class Bitcoind:
     """bitcoind on regtest. After an unclean end it rebuilds its block index, which it had not written to disk."""
 
-    def __init__(self, folder: Path, program: Path, *, port: int, password: str) -> None:
+    def __init__(self, folder: Path, program: Path, *, port: int, password: str, zmq_port: int = 0) -> None:
         self.name = "bitcoind"
         self.ready_text = ""
+        self._zmq_port = zmq_port
         self.url = f"http://mex:{password}@127.0.0.1:{port}"
         self._folder = folder
         self._program = program
@@ -145,6 +146,8 @@ class Bitcoind:
         if "Knots" in (first_line(self._program) or ""):
             # Its own policy makes small blocks and refuses transactions that the network takes.
             words += ["-corepolicy", "-blockmaxsize=3985000", "-blockmaxweight=3996000"]
+        if self._zmq_port:
+            words += [f"-zmqpub{topic}=tcp://127.0.0.1:{self._zmq_port}" for topic in ("hashblock", "hashtx")]
         # It reads its block files behind the first answers: until it says that it has, the chain is too short.
         self._wait_for = "Reindexing finished" if self._unclean.exists() else ""
         if self._wait_for:

@@ -49,7 +49,10 @@ class _Child:
 
 
 class Supervisor:
-    """Runs services with their output in `logs`/NAME.log and their pids in `pid_files`/NAME.pid."""
+    """Runs services with their output in `logs`/NAME.log and their pids in `pid_files`/NAME.pid.
+
+    Each gets `environment`, unless `own_environments` has one for its name.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,13 @@ class Supervisor:
         cwd: Path,
         say: Callable[[str], None],
         backoff_s: float = 1.0,
+        own_environments: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self._logs = logs
         self._pid_files = pid_files
         self._environment = environment
+        self._own_environments = own_environments or {}
         self._cwd = cwd
         self._say = say
         self._backoff_s = backoff_s
@@ -128,7 +133,7 @@ class Supervisor:
         child.process = Process(
             child.service,
             log=self._logs / f"{name}.log",
-            env=self._environment,
+            env=self._own_environments.get(name, self._environment),
             cwd=self._cwd,
             pid_file=self._pid_files / f"{name}.pid",
         )

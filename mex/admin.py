@@ -71,11 +71,14 @@ class UnitsFormField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare what is shown with what came back."""
-        return bool(str(self.prepare_value(initial)) != data)
+        shown = self.prepare_value(initial)
+        return bool(("" if shown is None else str(shown)) != (data or ""))
 
     def clean(self, value: Any) -> Any:
-        """Return the units. Raises ValidationError."""
+        """Return the units, None for nothing where that may be. Raises ValidationError."""
         text = super().clean(value)
+        if not self.required and not text.strip():
+            return None
         try:
             return money.parse_units(text.strip())
         except (money.NotANumber, money.TooPrecise, money.TooLarge):

@@ -214,6 +214,62 @@ class WithdrawalTooSmall(MexError):
         super().__init__(-4022, f"Not less than the minimum pick-up quantity {minimum}.")
 
 
+class AccountFrozen(MexError):
+    """Raised when an account's withdrawals are frozen, by an operator or because a deposit of it is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(-4015, "Withdraw is limited.")
+
+
+class WithdrawalLimitExceeded(MexError):
+    """Raised when an account would withdraw more in 24 hours than its tier allows."""
+
+    def __init__(self) -> None:
+        super().__init__(-4023, "Within 24 hours, the withdrawal exceeds the maximum amount.")
+
+
+class WithdrawalUnknown(MexError):
+    """Raised when a withdrawal does not exist, or is someone else's."""
+
+    def __init__(self) -> None:
+        super().__init__(-4029, "The withdrawal record does not exist.")
+
+
+class WithdrawalNotCancelled(MexError):
+    """Raised when a withdrawal is signed, or over: it can no longer be cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__(-4031, "Cancellation failed.")
+
+
+class SecondFactorWrong(MexError):
+    """Raised when the code of the second factor is missing, wrong or used up."""
+
+    def __init__(self) -> None:
+        super().__init__(-4032, "Withdraw verification exception.")
+
+
+class AddressNotInBook(MexError):
+    """Raised when an account withdraws to addresses of its book only, and this is none."""
+
+    def __init__(self) -> None:
+        super().__init__(-4035, "This address is not on the whitelist. Please join and try again.")
+
+
+class AddressTooNew(MexError):
+    """Raised when an address of the book has not cooled down yet."""
+
+    def __init__(self, hours: int) -> None:
+        super().__init__(-4036, f"The new address needs to be withdrawn in {hours} hours.")
+
+
+class BookFull(MexError):
+    """Raised when an address book has as many addresses as it can have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(-4043, f"An address book has at most {limit} addresses.")
+
+
 class WithdrawalFundsMissing(MexError):
     """Raised when an account has less available than it wants to withdraw."""
 
@@ -311,6 +367,27 @@ class AccountUnknown(MexError):
 
     def __init__(self, account: int) -> None:
         super().__init__(-9006, f"There is no account {account}.")
+
+
+class DecisionRefused(MexError):
+    """Raised when an operator may not decide about a withdrawal, or there is nothing to decide any more."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(-9008, problem)
+
+
+class OfferRefused(MexError):
+    """Raised when what an operator brings back is not what was offered to the cold address, or cannot be booked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(-9011, problem)
+
+
+class ReportMissing(MexError):
+    """Raised when no report of solvency was taken yet, or its proofs cannot be had any more."""
+
+    def __init__(self) -> None:
+        super().__init__(-9010, "There is no report of solvency yet. Ask again in a minute.", status=404)
 
 
 class NoteIllegal(MexError):

@@ -79,8 +79,26 @@ ADDRESS_POOL_SIZE = 100
 SCAN_BLOCKS_MAX = 200
 """Blocks one scan looks at before it stores its cursor; the next tick goes on from there."""
 
+BOOK_ADDRESSES_MAX = 100
+"""Addresses in one person's book."""
+
+CONFIRMATION_HOURS = 24
+"""How long a withdrawal waits to be confirmed by e-mail before it is cancelled."""
+
+WITHDRAWAL_WINDOW_HOURS = 24
+"""What was requested within so long counts towards an account's limit."""
+
 FAUCET_UNITS_MAX = {"BTC": 10 * 10**8, "ETH": 100 * 10**8, "USDT": 100_000 * 10**8}
 """What the faucet of local chains gives at once, in units."""
+
+SOLVENCY_PROOFS_KEPT = 6
+"""Reports of solvency that proofs can be had of: with 100,000 users each takes 40 MB. The reports stay for ever."""
+
+SOLVENCY_ADDRESSES_SHOWN = 50
+"""Addresses of an asset on the page about solvency, the largest; the API has all."""
+
+COLD_OFFER_S = 24 * 3600
+"""How long an offer to the cold address keeps its coins from withdrawals before it is made anew."""
 
 assert LEASE_RENEW_MS * 2 < LEASE_MS
 assert BATCH_ENTRIES_MAX <= COMMAND_STREAM_ENTRIES_MAX

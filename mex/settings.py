@@ -5,10 +5,12 @@ MEX_PROFILE=production refuses to start with a setting that is missing or unsafe
 
 import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
 from mex import env
+from mex.networks import BITCOIN_CHAINS, LOCAL, NETWORKS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MEX_PROFILE = env.choice("MEX_PROFILE", "local", ("local", "test", "production"))
@@ -139,25 +141,94 @@ SERVESTATIC_AUTOREFRESH = MEX_PROFILE == "local"
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 # --- mail --------------------------------------------------------------------------------------------
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Without a server, mails are printed.
+_MAIL = urlsplit(env.text("MEX_MAIL_URL", "console:"))
+if _MAIL.scheme not in ("console", "smtp", "smtp+tls", "smtps") or (_MAIL.scheme != "console" and not _MAIL.hostname):
+    raise env.Unusable("MEX_MAIL_URL must be like smtp+tls://user:password@host:587, or console:")
+EMAIL_BACKEND = f"django.core.mail.backends.{'console' if _MAIL.scheme == 'console' else 'smtp'}.EmailBackend"
+EMAIL_HOST = _MAIL.hostname or "localhost"
+EMAIL_PORT = _MAIL.port or {"smtp+tls": 587, "smtps": 465}.get(_MAIL.scheme, 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL.username or ""), unquote(_MAIL.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.scheme == "smtp+tls", _MAIL.scheme == "smtps"
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("MEX_MAIL_FROM", "mex@localhost")
+MEX_URL = env.text("MEX_URL", "http://127.0.0.1:8000")
+"""Where people find mex: links in mails begin so."""
 
 # --- chains ------------------------------------------------------------------------------------------
+MEX_NETWORK = env.choice("MEX_NETWORK", LOCAL, tuple(NETWORKS))
+"""Sets the defaults of what follows (mex/networks.py)."""
+_NETWORK = NETWORKS[MEX_NETWORK]
+MEX_LOCAL_CHAINS = env.flag("MEX_LOCAL_CHAINS", default=MEX_NETWORK == LOCAL and not IS_PRODUCTION)
+"""Faucet and miner exist on chains that we run ourselves, and nowhere else."""
+if MEX_LOCAL_CHAINS and MEX_NETWORK != LOCAL:
+    raise env.Unusable(f"MEX_LOCAL_CHAINS must be off on {MEX_NETWORK}, which is not our own")
 BITCOIN_RPC_URL = env.text("BITCOIN_RPC_URL", None if IS_PRODUCTION else "http://mex:mex@127.0.0.1:18443")
-BITCOIN_WALLET = env.text("MEX_BITCOIN_WALLET", "mex")
-BITCOIN_NETWORK = env.choice("MEX_BITCOIN_NETWORK", "regtest", ("regtest", "signet", "testnet4"))
-BITCOIN_FEE_RATE = env.integer("MEX_BITCOIN_FEE_RATE", 2)
-"""sat/vB for withdrawals."""
+BITCOIN_WALLET = env.text("MEX_BITCOIN_WALLET", "mex-watch")
+BITCOIN_NETWORK = env.choice("MEX_BITCOIN_NETWORK", _NETWORK.bitcoin, BITCOIN_CHAINS)
+if MEX_LOCAL_CHAINS and BITCOIN_NETWORK != "regtest":
+    raise env.Unusable(f"MEX_LOCAL_CHAINS must be off on {BITCOIN_NETWORK}, which is not our own")
 ETHEREUM_RPC_URL = env.text("ETHEREUM_RPC_URL", None if IS_PRODUCTION else "http://127.0.0.1:8545")
-ETHEREUM_CHAIN_ID = env.integer("MEX_ETHEREUM_CHAIN_ID", 31337)
-ETHEREUM_KEY_FILE = Path(env.text("MEX_ETHEREUM_KEY_FILE", str(MEX_DATA / "keys" / "ethereum.seed")))
-"""Only signing workers read it."""
+ETHEREUM_CHAIN_ID = env.integer("MEX_ETHEREUM_CHAIN_ID", _NETWORK.ethereum_chain_id)
+if ETHEREUM_CHAIN_ID <= 1:
+    raise env.Unusable("MEX_ETHEREUM_CHAIN_ID must be that of a test network: mex must not guard real money")
+KEY_FILE = Path(env.text("MEX_KEY_FILE", str(MEX_DATA / "keys" / "mex.keys")))
+"""Only signing workers read it, with a passphrase that only they have (wallets/chains/keyfile.py)."""
+KEY_PUBLIC_FILE = Path(env.text("MEX_KEY_PUBLIC_FILE", f"{KEY_FILE}.public"))
+ETHEREUM_FEE_CEILING_GWEI = env.integer("MEX_ETHEREUM_FEE_CEILING_GWEI", 500)
+ETHEREUM_TIP_FLOOR_GWEI = env.integer("MEX_ETHEREUM_TIP_FLOOR_GWEI", 1)
+"""What our transactions offer per gas: never more in all, and never a smaller tip."""
+if not 0 < ETHEREUM_TIP_FLOOR_GWEI <= ETHEREUM_FEE_CEILING_GWEI:
+    raise env.Unusable("MEX_ETHEREUM_TIP_FLOOR_GWEI must be positive, and at most MEX_ETHEREUM_FEE_CEILING_GWEI")
 USDT_CONTRACT = env.text("MEX_USDT_CONTRACT", "")
 """On chains of our own the test token is deployed, and this is not looked at."""
 if USDT_CONTRACT and re.fullmatch("0x[0-9a-fA-F]{40}", USDT_CONTRACT) is None:
     raise env.Unusable(f"MEX_USDT_CONTRACT must be an Ethereum address, was {USDT_CONTRACT!r}")
-MEX_LOCAL_CHAINS = env.flag("MEX_LOCAL_CHAINS", default=not IS_PRODUCTION)
-"""Faucet and miner exist on chains that we run ourselves, and nowhere else."""
+ETHEREUM_TRACES = env.flag("MEX_ETHEREUM_TRACES", default=True)
+"""Whether ether that contracts move is looked for, where the node offers trace_block."""
+DEPOSIT_EXPIRES_H = env.integer("MEX_DEPOSIT_EXPIRES_H", 72)
+"""A deposit that is in no block for so long is shown as expired; one that is mined after all comes back to life."""
+if DEPOSIT_EXPIRES_H < 1:
+    raise env.Unusable(f"MEX_DEPOSIT_EXPIRES_H must be at least 1, was {DEPOSIT_EXPIRES_H}")
+SOLVENCY_EVERY_S = env.integer("MEX_SOLVENCY_EVERY_S", 600)
+if SOLVENCY_EVERY_S < 1:
+    raise env.Unusable(f"MEX_SOLVENCY_EVERY_S must be at least 1, was {SOLVENCY_EVERY_S}")
+HOT_SHORT_HALT_S = env.integer("MEX_HOT_SHORT_HALT_S", 600)
+if HOT_SHORT_HALT_S < 0:
+    raise env.Unusable(f"MEX_HOT_SHORT_HALT_S must not be negative, was {HOT_SHORT_HALT_S}")
+
+# --- payments (docs/adr/0016) --------------------------------------------------------------------------
+BUMP_AFTER_S = env.integer("MEX_BUMP_AFTER_S", 600)
+"""A payment that is in no block after so long is signed anew with a higher fee."""
+BITCOIN_BATCH_MAX = env.integer("MEX_BITCOIN_BATCH_MAX", 100)
+BITCOIN_BATCH_S = env.integer("MEX_BITCOIN_BATCH_S", 0 if MEX_LOCAL_CHAINS else 30)
+BITCOIN_FEE_TARGET = env.integer("MEX_BITCOIN_FEE_TARGET", 3)
+"""Blocks within which a payment should be mined; the node estimates what that costs."""
+BITCOIN_FEE_FLOOR = env.integer("MEX_BITCOIN_FEE_FLOOR", 2)
+BITCOIN_FEE_CEILING = env.integer("MEX_BITCOIN_FEE_CEILING", 200)
+if not 1 <= BITCOIN_FEE_FLOOR <= BITCOIN_FEE_CEILING:
+    raise env.Unusable("MEX_BITCOIN_FEE_FLOOR must be at least 1 and at most MEX_BITCOIN_FEE_CEILING")
+if not 1 <= BITCOIN_BATCH_MAX <= 1000:
+    raise env.Unusable(f"MEX_BITCOIN_BATCH_MAX must be between 1 and 1000, was {BITCOIN_BATCH_MAX}")
+BITCOIN_CONSOLIDATE_BELOW = env.integer("MEX_BITCOIN_CONSOLIDATE_BELOW", 3)
+"""sat/vB: at such fees or lower, small coins are made one. 0: never."""
+BITCOIN_SMALL_COIN = env.integer("MEX_BITCOIN_SMALL_COIN", 1_000_000)
+BITCOIN_SMALL_COINS_MAX = env.integer("MEX_BITCOIN_SMALL_COINS_MAX", 200)
+BITCOIN_ADDRESS_TYPE = env.choice("MEX_BITCOIN_ADDRESS_TYPE", "bech32", ("bech32", "bech32m"))
+BITCOIN_ZMQ = env.text("MEX_BITCOIN_ZMQ", "")
+"""Where bitcoind publishes blocks and transactions: a wake-up for the scanner, which looks every second anyway."""
+
+# --- control over withdrawals (docs/operations.md, "Withdrawals under control") -----------------------
+WITHDRAWAL_EMAILS = env.flag("MEX_WITHDRAWAL_EMAILS", default=not MEX_LOCAL_CHAINS)
+"""Whether what is asked for on the pages has to be confirmed by e-mail."""
+APPROVALS_NEEDED = env.integer("MEX_APPROVALS_NEEDED", 1)
+if APPROVALS_NEEDED not in (1, 2):
+    raise env.Unusable(f"MEX_APPROVALS_NEEDED must be 1 or 2, was {APPROVALS_NEEDED}")
+ADDRESS_COOLING_H = env.integer("MEX_ADDRESS_COOLING_H", 0 if MEX_LOCAL_CHAINS else 24)
+if ADDRESS_COOLING_H < 0:
+    raise env.Unusable("MEX_ADDRESS_COOLING_H must not be negative")
+SECOND_FACTOR = env.text("MEX_SECOND_FACTOR", "")
+"""Dotted path of a callable; wallets/control/second_factor.py says how it is called."""
 
 # --- trading -----------------------------------------------------------------------------------------
 MEX_SHARD = env.integer("MEX_SHARD", 0)

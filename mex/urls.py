@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("admin/operations/", include("wallets.operations_urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("wallets.urls")),

@@ -1,6 +1,6 @@
 """What an operator asks a web process: is everything there, which version, and how it stands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import redis.asyncio
 from django.conf import settings
@@ -16,6 +16,7 @@ from trading import selectors
 from trading.gateway import pipes
 from trading.gateway.hub import get_hub
 from trading.selectors import Standing
+from wallets import operations
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -50,6 +51,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     figures = _Figures(await in_database(selectors.standing), backlog, hub.client.waiting, hub.listening)
     registry = CollectorRegistry()
     registry.register(figures)
+    registry.register(_WalletFigures(await in_database(operations.figures)))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -83,6 +85,22 @@ class _Figures(Collector):
             for chain in self._standing.chains:
                 family.add_metric([chain.chain], getattr(chain, attribute))
             yield family
+
+
+class _WalletFigures(Collector):
+    """How the wallets stand."""
+
+    def __init__(self, figures: Sequence[operations.Figure]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the figures, those of one name together."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for figure in self._figures:
+            names = [name for name, _ in figure.labels]
+            family = families.setdefault(figure.name, GaugeMetricFamily(figure.name, figure.text, labels=names))
+            family.add_metric([value for _, value in figure.labels], figure.value)
+        return families.values()
 
 
 urlpatterns = [

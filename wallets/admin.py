@@ -9,7 +9,11 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from mex.admin import ReadOnlyAdmin, UnitsFormField, amount_column, time_column
 from trading.engine.enums import HoldState, Reason
-from wallets import control_admin  # noqa: F401  # its models are registered by importing it
+from wallets import control_admin, operations_admin  # noqa: F401  # their models are registered by importing them
+from wallets.approval_admin import ApprovalQueueAdmin
+from wallets.chains.addresses import address_normalize
+from wallets.chains.segwit import AddressMalformed
+from wallets.control.switch import signers_wait
 from wallets.ledger.chart import Owner
 from wallets.models import (
     Asset,
@@ -38,10 +42,50 @@ class AssetForm(forms.ModelForm):
 
     withdrawal_fee = UnitsFormField(help_text="In whole coins; taken out of the withdrawn amount.")
     withdrawal_min = UnitsFormField(help_text="In whole coins; smallest amount to withdraw, with the fee in it.")
+    deposit_min = UnitsFormField(
+        required=False, help_text="Deposits of less are kept, and credited once those of an account add up to it."
+    )
+    large_amount = UnitsFormField(
+        required=False, help_text="A deposit of so much or more needs the confirmations for large ones."
+    )
+    approval_above = UnitsFormField(
+        required=False, help_text="A withdrawal of more waits for an operator. Empty: none does."
+    )
+    hot_floor = UnitsFormField(required=False, help_text="With less in the hot wallet, operators are told.")
+    hot_ceiling = UnitsFormField(
+        required=False, help_text="With more in the hot wallet, a transfer to the cold address is offered."
+    )
 
     class Meta:
         model = Asset
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What the operator saw comes back with the form: a halt meanwhile is not taken back by whatever else he saves.
+        if "withdrawals_open" in self.fields:
+            self.fields["withdrawals_open"].show_hidden_initial = True
+
+    def clean_withdrawals_open(self) -> bool:
+        """Return the switch as it is now, unless the operator turned it."""
+        if self.instance.pk is not None and "withdrawals_open" not in self.changed_data:
+            return bool(Asset.objects.values_list("withdrawals_open", flat=True).get(pk=self.instance.pk))
+        return bool(self.cleaned_data["withdrawals_open"])
+
+    def clean_deposit_min(self) -> int:
+        """Return the smallest deposit; empty is 0."""
+        return self.cleaned_data["deposit_min"] or 0
+
+    def clean_cold_address(self) -> str:
+        """Return the cold address in its usual spelling. Raises ValidationError for one of another network."""
+        address = self.cleaned_data["cold_address"].strip()
+        chain = self.instance.chain or self.cleaned_data.get("chain", "")
+        if not address or not chain:
+            return str(address)
+        try:
+            return address_normalize(chain, address)
+        except AddressMalformed as error:
+            raise ValidationError(f"This is not an address of this network: {error}.") from None
 
     def clean(self) -> dict[str, Any]:
         """Raise for links without their placeholder, and where nothing would be left after the fee."""
@@ -54,10 +98,12 @@ class AssetForm(forms.ModelForm):
         fee, least = data.get("withdrawal_fee"), data.get("withdrawal_min")
         if fee is not None and least is not None and least <= fee:
             raise ValidationError({"withdrawal_min": "The minimum must be more than the fee."})
+        # The database lets one alone pass: a comparison with nothing is neither true nor false.
+        if (data.get("large_amount") is None) != (data.get("large_confirmations") is None):
+            problem = "Large deposits need an amount, and at least the usual confirmations."
+            raise ValidationError({"large_confirmations": problem})
         if data.get("is_token") and data.get("chain") == Chain.BITCOIN:
             raise ValidationError({"is_token": "Only Ethereum has tokens."})
-        if data.get("withdrawals_open") and (data.get("is_token") or self.instance.is_token):
-            raise ValidationError({"withdrawals_open": "Tokens cannot be withdrawn yet."})
         return data
 
 
@@ -82,14 +128,31 @@ class AssetAdmin(admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": ("code", "name", "chain", "network", "chain_decimals", "is_token", "contract")}),
         ("Confirmations and withdrawals", {"fields": ("confirmations", "withdrawal_fee", "withdrawal_min")}),
-        ("Open", {"fields": ("deposits_open", "withdrawals_open")}),
+        ("Deposits", {"fields": ("deposit_min", ("large_amount", "large_confirmations"))}),
+        ("Approval", {"fields": ("approval_above",)}),
+        ("Hot and cold wallet", {"fields": (("hot_floor", "hot_ceiling"), "cold_address")}),
+        ("Open", {"fields": ("deposits_open", "withdrawals_open", "closed_because")}),
         ("Explorer links", {"fields": ("transaction_url", "address_url")}),
     )
 
     def get_readonly_fields(self, request: Any, obj: Asset | None = None) -> tuple[str, ...]:
         """Return what must not change once rows refer to it; a contract is found by workers and by the miner."""
         fixed = ("code", "chain", "network", "chain_decimals", "is_token") if obj else ()
-        return (*fixed, "contract")
+        return (*fixed, "contract", "closed_because")
+
+    def save_model(self, request: Any, obj: Asset, form: Any, change: bool) -> None:
+        """Save what was changed; withdrawals are opened and closed while no signer is half-way."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = [name for name in form.changed_data if name in form.cleaned_data]
+        if "withdrawals_open" in columns:
+            signers_wait(obj)
+            # Closed by an operator it is closed by nobody else; opened, the reason is over.
+            obj.closed_because = ""
+            columns.append("closed_because")
+        if columns:
+            obj.save(update_fields=columns)
 
     def has_delete_permission(self, request: Any, obj: Asset | None = None) -> bool:
         """Refuse: the ledger refers to assets for ever. Close its deposits and withdrawals instead."""
@@ -241,7 +304,7 @@ class ChainTransactionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Withdrawal)
-class WithdrawalAdmin(ReadOnlyAdmin):
+class WithdrawalAdmin(ApprovalQueueAdmin):
     """Coins on their way out."""
 
     list_display = (
@@ -256,7 +319,7 @@ class WithdrawalAdmin(ReadOnlyAdmin):
         "transaction",
         "requested_at",
     )
-    list_filter = ("status", "asset")
+    list_filter = ("status", "asset", "needs_approval", "needs_email")
     list_select_related = ("asset", "user", "transaction")
     search_fields = ("=id", "address", "user__email", "transaction__txid", "client_id")
     date_hierarchy = "requested_at"

@@ -4,19 +4,24 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
 
 from accounts.authentication import Caller
 from accounts.models import User
-from mex.errors import ParameterInvalid, WithdrawalFundsMissing
+from mex.errors import ParameterInvalid, WithdrawalFundsMissing, WithdrawalUnknown
 from mex.limits import PAGE_ROWS_MAX
 from mex.money import AMOUNT_MAX, format_short, format_units
 from mex.params import Params
 from trading.engine.enums import HoldState
 from wallets import selectors, services
 from wallets.chains.addresses import PATTERNS
+from wallets.control.accounts import frozen_because
+from wallets.control.ending import withdrawal_cancel
+from wallets.control.limits import NO_LIMIT, Quota, quotas_of
+from wallets.control.switch import withdrawals_halted
+from wallets.deposit_notes import deposit_notes
 from wallets.models import Asset, Chain, Deposit, Withdrawal
 
 P = ParamSpec("P")
@@ -29,18 +34,28 @@ _IDS_MAX = 45
 DEPOSIT_STATUS: dict[str, int] = {
     Deposit.Status.SEEN: 0,
     Deposit.Status.CONFIRMING: 0,
+    Deposit.Status.COLLECTING: 0,
     Deposit.Status.CREDITED: 1,
     Deposit.Status.ORPHANED: 2,
+    Deposit.Status.EXPIRED: 2,
+    Deposit.Status.REVERSED: 2,
 }
 WITHDRAWAL_STATUS: dict[str, int] = {
     Withdrawal.Status.REQUESTED: 4,
+    Withdrawal.Status.EMAIL: 0,
+    Withdrawal.Status.APPROVAL: 2,
     Withdrawal.Status.HELD: 4,
     Withdrawal.Status.SIGNED: 4,
     Withdrawal.Status.BROADCAST: 4,
+    Withdrawal.Status.ENDING: 4,
     Withdrawal.Status.CONFIRMED: 6,
+    Withdrawal.Status.CANCELLED: 1,
     Withdrawal.Status.REJECTED: 3,
 }
-TOKENS_STAY = "Withdrawals of {} open with the next release."
+_FAILED = 5
+"""Of a rejected withdrawal that was sent, and failed on chain."""
+HALTED = "Withdrawals of {} are closed at the moment."
+FROZEN = "Withdrawals of your account are stopped. Please ask the operators."
 _MINUTES = {Chain.BITCOIN: 10, Chain.ETHEREUM: 5}
 
 
@@ -51,8 +66,7 @@ async def system_status(_caller: Caller | None, _params: Params) -> object:
 
 async def coins(caller: Caller | None, _params: Params) -> object:
     """List assets with their network, fees, limits and the caller's balance."""
-    rows = await _database(selectors.assets_with_balances, _account(caller))
-    return [_coin(asset, free, held) for asset, free, held in rows]
+    return await _database(_coins, _account(caller))
 
 
 async def deposit_address(caller: Caller | None, params: Params) -> object:
@@ -62,8 +76,8 @@ async def deposit_address(caller: Caller | None, params: Params) -> object:
 
 async def deposit_history(caller: Caller | None, params: Params) -> object:
     """List the caller's deposits."""
-    rows = await _database(
-        selectors.deposits_in,
+    return await _database(
+        _deposits,
         _account(caller),
         _period(params),
         coin=params.text("coin", ""),
@@ -72,7 +86,6 @@ async def deposit_history(caller: Caller | None, params: Params) -> object:
         offset=params.integer("offset", 0),
         limit=params.integer("limit", PAGE_ROWS_MAX, low=1, high=PAGE_ROWS_MAX),
     )
-    return [_deposit(row) for row in rows]
 
 
 async def withdraw_history(caller: Caller | None, params: Params) -> object:
@@ -84,7 +97,8 @@ async def withdraw_history(caller: Caller | None, params: Params) -> object:
         coin=params.text("coin", ""),
         client_id=params.text("withdrawOrderId", ""),
         ids=_ids(params),
-        statuses=_statuses(params, WITHDRAWAL_STATUS),
+        statuses=_withdrawal_statuses(params),
+        has_transaction=_has_transaction(params),
         offset=params.integer("offset", 0),
         limit=params.integer("limit", PAGE_ROWS_MAX, low=1, high=PAGE_ROWS_MAX),
     )
@@ -107,6 +121,11 @@ async def withdraw_apply(caller: Caller | None, params: Params) -> object:
         pause = min(pause * 1.5, _HOLD_POLL_LONGEST_S)
 
 
+async def withdraw_cancel(caller: Caller | None, params: Params) -> object:
+    """Cancel a withdrawal that is not signed yet. Its funds are free a moment later."""
+    return await _database(_withdraw_cancel, _account(caller), params)
+
+
 def _database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
     return database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
@@ -114,6 +133,12 @@ def _database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "a
 def _account(caller: Caller | None) -> int:
     assert caller is not None, "wallet operations are signed"
     return caller.account
+
+
+def _deposits(account: int, period: selectors.Period, **wanted: Any) -> list[dict[str, object]]:
+    rows = selectors.deposits_in(account, period, **wanted)
+    notes = deposit_notes(rows)
+    return [_deposit(row, notes.get(row.pk, "")) for row in rows]
 
 
 def _deposit_address(account: int, params: Params) -> dict[str, str]:
@@ -131,7 +156,19 @@ def _withdraw_apply(account: int, params: Params) -> Withdrawal:
         address=params.text("address"),
         amount=params.units("amount"),
         client_id=params.text("withdrawOrderId", "") or None,
+        code=params.text("secondFactor", ""),
     )
+
+
+def _withdraw_cancel(account: int, params: Params) -> dict[str, object]:
+    if params.has("id"):
+        pk: uuid.UUID | None = _uuid(params.text("id"), "id")
+    else:
+        pk = selectors.withdrawal_by_client_id(account, params.text("withdrawOrderId"))
+    if pk is None:
+        raise WithdrawalUnknown()
+    row = withdrawal_cancel(user_id=account, pk=pk)
+    return {"id": row.id.hex, "status": _shown_status(row)}
 
 
 def _period(params: Params) -> selectors.Period:
@@ -147,23 +184,47 @@ def _statuses(params: Params, numbers: dict[str, int]) -> list[str] | None:
     return [status for status, shown in numbers.items() if shown == number]
 
 
+def _withdrawal_statuses(params: Params) -> list[str] | None:
+    if params.has("status") and params.integer("status", high=8) == _FAILED:
+        return [Withdrawal.Status.REJECTED]
+    return _statuses(params, WITHDRAWAL_STATUS)
+
+
+def _has_transaction(params: Params) -> bool | None:
+    """Tell those that failed on chain from those that were rejected before."""
+    number = params.integer("status", high=8) if params.has("status") else None
+    return {_FAILED: True, WITHDRAWAL_STATUS[Withdrawal.Status.REJECTED]: False}.get(number) if number else None
+
+
 def _ids(params: Params) -> list[str] | None:
     if not params.has("idList"):
         return None
     words = params.text("idList").split(",")
     if len(words) > _IDS_MAX:
         raise ParameterInvalid("idList")
+    return [_uuid(word.strip(), "idList").hex for word in words]
+
+
+def _uuid(text: str, name: str) -> uuid.UUID:
     try:
-        return [uuid.UUID(hex=word.strip()).hex for word in words]
+        return uuid.UUID(hex=text)
     except ValueError:
-        raise ParameterInvalid("idList") from None
+        raise ParameterInvalid(name) from None
 
 
-def _coin(asset: Asset, free: int, held: int) -> dict[str, object]:
+def _coins(account: int) -> list[dict[str, object]]:
+    quotas, is_frozen = quotas_of(account), bool(frozen_because(account))
+    return [
+        _coin(asset, free, held, _network(asset, quotas.get(asset.pk, NO_LIMIT), is_frozen))
+        for asset, free, held in selectors.assets_with_balances(account)
+    ]
+
+
+def _coin(asset: Asset, free: int, held: int, network: dict[str, object]) -> dict[str, object]:
     return {
         "coin": asset.code,
         "depositAllEnable": asset.takes_deposits,
-        "withdrawAllEnable": asset.takes_withdrawals,
+        "withdrawAllEnable": network["withdrawEnable"],
         "name": asset.name,
         "free": format_units(free),
         "locked": format_units(held),
@@ -174,20 +235,22 @@ def _coin(asset: Asset, free: int, held: int) -> dict[str, object]:
         "storage": "0",
         "isLegalMoney": False,
         "trading": True,
-        "networkList": [_network(asset)],
+        "networkList": [network],
     }
 
 
-def _network(asset: Asset) -> dict[str, object]:
+def _network(asset: Asset, quota: Quota, is_frozen: bool) -> dict[str, object]:
+    is_halted = bool(withdrawals_halted(asset))
+    most = AMOUNT_MAX if quota.daily is None else quota.daily
     return {
         "network": asset.network,
         "coin": asset.code,
         "withdrawIntegerMultiple": format_short(selectors.withdrawal_step(asset)),
         "isDefault": True,
         "depositEnable": asset.takes_deposits,
-        "withdrawEnable": asset.takes_withdrawals,
+        "withdrawEnable": not is_halted and not is_frozen,
         "depositDesc": "",
-        "withdrawDesc": TOKENS_STAY.format(asset.code) if asset.is_token else "",
+        "withdrawDesc": HALTED.format(asset.code) if is_halted else FROZEN if is_frozen else "",
         "specialTips": "",
         "name": Chain(asset.chain).label,
         "resetAddressStatus": False,
@@ -195,7 +258,9 @@ def _network(asset: Asset) -> dict[str, object]:
         "memoRegex": "",
         "withdrawFee": format_short(asset.withdrawal_fee),
         "withdrawMin": format_short(asset.withdrawal_min),
-        "withdrawMax": format_short(AMOUNT_MAX),
+        "withdrawMax": format_short(most),
+        "withdrawQuota": format_short(most),
+        "withdrawQuotaUsed": format_short(quota.used),
         "minConfirm": asset.confirmations,
         "unLockConfirm": asset.confirmations,
         "sameAddress": False,
@@ -205,7 +270,7 @@ def _network(asset: Asset) -> dict[str, object]:
     }
 
 
-def _deposit(row: Deposit) -> dict[str, object]:
+def _deposit(row: Deposit, note: str) -> dict[str, object]:
     needed = row.confirmations_needed
     return {
         "id": str(row.pk),
@@ -221,7 +286,14 @@ def _deposit(row: Deposit) -> dict[str, object]:
         "confirmTimes": f"{min(max(row.confirmations, 0), needed)}/{needed}",
         "unlockConfirm": needed,
         "walletType": 0,
+        **({"note": note} if note else {}),
     }
+
+
+def _shown_status(row: Withdrawal) -> int:
+    if row.status == Withdrawal.Status.REJECTED and row.transaction_id is not None:
+        return _FAILED
+    return WITHDRAWAL_STATUS[Withdrawal.Status(row.status)]
 
 
 def _withdrawal(row: Withdrawal) -> dict[str, object]:
@@ -230,7 +302,7 @@ def _withdrawal(row: Withdrawal) -> dict[str, object]:
         "amount": format_units(row.amount - row.fee),
         "transactionFee": format_units(row.fee),
         "coin": row.asset.code,
-        "status": WITHDRAWAL_STATUS[Withdrawal.Status(row.status)],
+        "status": _shown_status(row),
         "address": row.address,
         "addressTag": "",
         "txId": row.transaction.txid if row.transaction else "",

@@ -3,6 +3,7 @@
 from mex.clock import now_ms
 from mex.money import format_units
 from trading.gateway import notices
+from wallets.deposit_notes import deposit_note
 from wallets.models import Asset, Deposit, Withdrawal
 
 
@@ -17,7 +18,8 @@ def withdrawal_news(withdrawal: Withdrawal) -> None:
 
 
 def deposit_event(deposit: Deposit) -> dict[str, object]:
-    """Return a deposit as a browser event."""
+    """Return a deposit as a browser event; `note` says more than the status where there is more to say."""
+    note = deposit_note(deposit)
     return {
         "e": "depositUpdate",
         "id": str(deposit.pk),
@@ -30,6 +32,7 @@ def deposit_event(deposit: Deposit) -> dict[str, object]:
         "blockHeight": deposit.block_height,
         "txUrl": transaction_url(deposit.asset, deposit.txid),
         "time": now_ms(),
+        **({"note": note} if note else {}),
     }
 
 

@@ -71,5 +71,6 @@ def withdrawals_of(
     user_id: int, *, asset: Asset | None = None, start: int = 0, end: int = RECENT_ROWS
 ) -> list[Withdrawal]:
     """Return rows `start` to `end` of a user's withdrawals, newest first."""
-    rows = Withdrawal.objects.filter(user_id=user_id).select_related("asset", "transaction").order_by("-requested_at")
+    rows = Withdrawal.objects.filter(user_id=user_id).select_related("asset", "user", "transaction")
+    rows = rows.order_by("-requested_at")
     return list((rows if asset is None else rows.filter(asset=asset))[start:end])

@@ -1,5 +1,6 @@
 """Reads of wallets for the API. Every one that names a user returns that user's rows only."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -94,6 +95,7 @@ def withdrawals_in(
     client_id: str = "",
     ids: Sequence[str] | None = None,
     statuses: Sequence[str] | None = None,
+    has_transaction: bool | None = None,
     offset: int = 0,
     limit: int = 1000,
 ) -> list[Withdrawal]:
@@ -107,8 +109,15 @@ def withdrawals_in(
         rows = rows.filter(pk__in=ids)
     if statuses is not None:
         rows = rows.filter(status__in=statuses)
+    if has_transaction is not None:
+        rows = rows.filter(transaction__isnull=not has_transaction)
     rows = rows.select_related("asset", "transaction").order_by("-requested_at", "-id")
     return list(rows[offset : offset + limit])
+
+
+def withdrawal_by_client_id(user_id: int, client_id: str) -> uuid.UUID | None:
+    """Return the id of the withdrawal that a user gave a name."""
+    return Withdrawal.objects.filter(user_id=user_id, client_id=client_id).values_list("pk", flat=True).first()
 
 
 def chain_lags() -> dict[str, tuple[int, float]]:

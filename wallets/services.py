@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from accounts.models import User
 from celery_app import app
 from mex.errors import (
+    AccountFrozen,
     AddressIllegal,
     AddressNotReady,
     DepositsClosed,
@@ -31,6 +32,12 @@ from wallets import selectors
 from wallets.chains import keys
 from wallets.chains.addresses import address_normalize
 from wallets.chains.segwit import AddressMalformed
+from wallets.control.accounts import frozen_because
+from wallets.control.book import book_check
+from wallets.control.limits import limit_check
+from wallets.control.second_factor import Origin, WithdrawalFacts, is_second_factor_set, second_factor_check
+from wallets.control.switch import withdrawals_halted
+from wallets.lock_objects import account_lock
 from wallets.models import Asset, Chain, DepositAddress, Withdrawal
 from wallets.news import withdrawal_news
 from wallets.pace import Send
@@ -95,40 +102,64 @@ def withdrawal_request(
     address: str,
     amount: int,
     client_id: str | None = None,
+    origin: Origin = Origin.API,
+    code: str = "",
     send: Send = sender.send,
 ) -> Withdrawal:
     """Record a withdrawal and ask the engine to hold its funds; workers do the rest.
 
-    amount: units that leave the balance; the asset's fee is taken out of it. A repeat of `client_id` returns the first
-    withdrawal when it asks for the same. Raises WithdrawalsClosed, AddressIllegal, WithdrawalStep,
-    WithdrawalTooSmall, WithdrawalFundsMissing, or ParameterInvalid for a client id that was used for another one.
+    amount: units that leave the balance; the asset's fee is taken out of it. `code` is for the second factor, where
+    there is one. A repeat of `client_id` returns the first withdrawal when it asks for the same. Raises
+    WithdrawalsClosed, AddressIllegal, WithdrawalStep, WithdrawalTooSmall, WithdrawalFundsMissing, AccountFrozen,
+    AddressNotInBook, AddressTooNew, WithdrawalLimitExceeded, SecondFactorWrong, or ParameterInvalid for a client id
+    that was used for another one.
     """
     destination = _destination(asset, address)
-    if client_id is not None:
-        if not 0 < len(client_id) <= CLIENT_ID_CHARS_MAX:
-            raise ParameterInvalid("withdrawOrderId")
-        earlier = Withdrawal.objects.filter(user_id=user_id, client_id=client_id).first()
-        if earlier is not None:
-            return _same(earlier, asset, destination, amount)
+    if client_id is not None and not 0 < len(client_id) <= CLIENT_ID_CHARS_MAX:
+        raise ParameterInvalid("withdrawOrderId")
+    earlier = _earlier(user_id, client_id)
+    if earlier is not None:
+        return _same(earlier, asset, destination, amount)
     _check_amount(asset, amount)
     if selectors.available(user_id, asset) < amount:
         raise WithdrawalFundsMissing()
-    try:
-        with transaction.atomic():
-            withdrawal = Withdrawal.objects.create(
-                user_id=user_id,
-                asset=asset,
-                address=destination,
-                amount=amount,
-                fee=asset.withdrawal_fee,
-                client_id=client_id,
-            )
-            transaction.on_commit(partial(_announce, withdrawal, send))
-    except IntegrityError:
-        earlier = Withdrawal.objects.get(user_id=user_id, client_id=client_id)
-        return _same(earlier, asset, destination, amount)
+    if is_second_factor_set():
+        # A code can be used once: it is not asked for where the answer is no anyway.
+        _check_account(user_id, asset, destination, amount)
+        facts = WithdrawalFacts(asset.code, destination, amount, asset.withdrawal_fee, origin)
+        second_factor_check(user_id=user_id, facts=facts, code=code)
+    with transaction.atomic():
+        account_lock(user_id)
+        earlier = _earlier(user_id, client_id)
+        if earlier is not None:
+            return _same(earlier, asset, destination, amount)
+        _check_account(user_id, asset, destination, amount)
+        withdrawal = Withdrawal.objects.create(
+            user_id=user_id,
+            asset=asset,
+            address=destination,
+            amount=amount,
+            fee=asset.withdrawal_fee,
+            client_id=client_id,
+            needs_email=settings.WITHDRAWAL_EMAILS and origin == Origin.PAGE,
+            needs_approval=asset.approval_above is not None and amount > asset.approval_above,
+        )
+        transaction.on_commit(partial(_announce, withdrawal, send))
     log.info("withdrawal %s of %d units of %s is requested", withdrawal.pk, amount, asset.code)
     return withdrawal
+
+
+def _earlier(user_id: int, client_id: str | None) -> Withdrawal | None:
+    if client_id is None:
+        return None
+    return Withdrawal.objects.filter(user_id=user_id, client_id=client_id).first()
+
+
+def _check_account(user_id: int, asset: Asset, destination: str, amount: int) -> None:
+    if frozen_because(user_id):
+        raise AccountFrozen()
+    book_check(user_id=user_id, asset=asset, address=destination)
+    limit_check(user_id=user_id, asset=asset, amount=amount)
 
 
 def _destination(asset: Asset, address: str) -> str:
@@ -138,9 +169,14 @@ def _destination(asset: Asset, address: str) -> str:
         destination = address_normalize(asset.chain, address)
     except AddressMalformed:
         raise AddressIllegal() from None
-    if asset.chain == Chain.ETHEREUM and destination == _hot_address():
+    if asset.chain == Chain.ETHEREUM and (destination == _hot_address() or _swallows(destination)):
         raise AddressIllegal()
     return destination
+
+
+def _swallows(destination: str) -> bool:
+    """Return whether what is sent there is lost: nobody's address, or the contract of a token."""
+    return int(destination, 16) == 0 or Asset.objects.filter(contract=destination).exists()
 
 
 def _hot_address() -> str:
@@ -151,7 +187,7 @@ def _hot_address() -> str:
 
 
 def _check_amount(asset: Asset, amount: int) -> None:
-    if not asset.takes_withdrawals:
+    if withdrawals_halted(asset):
         raise WithdrawalsClosed()
     step = selectors.withdrawal_step(asset)
     if amount % step:

@@ -12,23 +12,42 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from mex.errors import (
+    AccountFrozen,
     AddressIllegal,
+    AddressNotInBook,
     AddressNotReady,
+    AddressTooNew,
     DepositsClosed,
     MexError,
     ParameterInvalid,
+    SecondFactorWrong,
     WithdrawalFundsMissing,
+    WithdrawalLimitExceeded,
+    WithdrawalsClosed,
     WithdrawalStep,
     WithdrawalTooSmall,
 )
 from mex.money import format_short
 from wallets import services
+from wallets.control.accounts import frozen_because
+from wallets.control.book import book_of, book_rule
+from wallets.control.limits import quota_of
+from wallets.control.second_factor import Origin, is_second_factor_set
+from wallets.control.switch import withdrawals_halted
 from wallets.forms import FaucetForm, WithdrawForm
-from wallets.models import Asset, DepositAddress
-from wallets.page_selectors import asset_of, deposits_of, holding_of, holdings_of, transaction_of, withdrawals_of
+from wallets.models import Asset, DepositAddress, Withdrawal
+from wallets.page_selectors import (
+    asset_of,
+    deposits_of,
+    holding_of,
+    holdings_of,
+    transaction_of,
+    withdrawals_of,
+)
 
 
-def _user(request: HttpRequest) -> User:
+def user_of(request: HttpRequest) -> User:
+    """Return who is logged in, on a page that only such people see."""
     assert isinstance(request.user, User)
     return request.user
 
@@ -38,7 +57,7 @@ def _user(request: HttpRequest) -> User:
 @require_GET
 def balances(request: HttpRequest) -> HttpResponse:
     """Show what one owns of every asset."""
-    return render(request, "wallets/balances.html", {"holdings": holdings_of(_user(request).pk)})
+    return render(request, "wallets/balances.html", {"holdings": holdings_of(user_of(request).pk)})
 
 
 @never_cache
@@ -59,7 +78,7 @@ def faucet(request: HttpRequest, code: str) -> HttpResponse:
     form = FaucetForm(request.POST)
     if form.is_valid():
         try:
-            services.faucet_request(user=_user(request), asset=asset, amount=form.cleaned_data["amount"])
+            services.faucet_request(user=user_of(request), asset=asset, amount=form.cleaned_data["amount"])
         except ParameterInvalid:
             form.add_error("amount", "The network cannot carry so many decimals.")
         except MexError as error:
@@ -76,13 +95,13 @@ def faucet(request: HttpRequest, code: str) -> HttpResponse:
 def transaction(request: HttpRequest, code: str, txid: str) -> HttpResponse:
     """Show what one transaction did for its owner: where there is no explorer, links to transactions lead here."""
     asset = asset_of(code)
-    deposits, withdrawals = transaction_of(_user(request).pk, asset, txid)
+    deposits, withdrawals = transaction_of(user_of(request).pk, asset, txid)
     context = {"asset": asset, "txid": txid, "deposits": deposits, "withdrawals": withdrawals}
     return render(request, "wallets/transaction.html", context)
 
 
 def _deposit_page(request: HttpRequest, asset: Asset, form: FaucetForm) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     context = {
         "asset": asset,
         "assets": Asset.objects.all(),
@@ -116,45 +135,70 @@ def _qr(text: str) -> SafeString:
 @require_http_methods(["GET", "POST"])
 def withdraw(request: HttpRequest, code: str) -> HttpResponse:
     """Send coins to an address outside."""
-    user, asset = _user(request), asset_of(code)
-    form = WithdrawForm(request.POST or None)
+    user, asset = user_of(request), asset_of(code)
+    book, rule = book_of(user.pk), book_rule(user.pk)
+    form = WithdrawForm(
+        request.POST or None,
+        book=[entry for entry in book if entry.chain == asset.chain],
+        book_only=rule.is_book_only,
+        asks_code=is_second_factor_set(),
+    )
     if form.is_valid():
         try:
-            services.withdrawal_request(
+            withdrawal = services.withdrawal_request(
                 user_id=user.pk,
                 asset=asset,
-                address=form.cleaned_data["address"],
+                address=form.cleaned_data["destination"],
                 amount=form.cleaned_data["amount"],
                 client_id=form.cleaned_data["client_id"],
+                origin=Origin.PAGE,
+                code=form.cleaned_data.get("code", ""),
             )
         except MexError as error:
             _show(form, asset, error)
         else:
-            messages.success(request, "Your withdrawal is requested. Its progress is shown below.")
+            messages.success(request, _requested(user, withdrawal))
             return redirect("withdraw", code=asset.code)
     context = {
+        "rule": rule,
         "asset": asset,
         "assets": Asset.objects.all(),
         "holding": holding_of(user.pk, asset),
         "form": form,
+        "is_halted": bool(withdrawals_halted(asset)),
+        "is_frozen": bool(frozen_because(user.pk)),
+        "quota": quota_of(user.pk, asset),
         "withdrawals": withdrawals_of(user.pk, asset=asset),
     }
     return render(request, "wallets/withdraw.html", context)
 
 
+def _requested(user: User, withdrawal: Withdrawal) -> str:
+    if withdrawal.needs_email:
+        return f"Your withdrawal is requested. Confirm it with the link in the mail to {user.email}."
+    return "Your withdrawal is requested. Its progress is shown below."
+
+
+_PROBLEMS: dict[type[MexError], tuple[str, str]] = {
+    AddressIllegal: ("address", "This is not an address of {name} on this test network. Check for typing mistakes."),
+    AddressNotInBook: ("address", "You chose to withdraw to addresses of your book only, and this one is not in it."),
+    AddressTooNew: ("address", "This address is too new. Your address book says from when on it can be used."),
+    WithdrawalFundsMissing: ("amount", "You do not have so much {code} available."),
+    WithdrawalTooSmall: ("amount", "The smallest withdrawal is {least} {code}."),
+    WithdrawalStep: ("amount", "The network cannot carry so many decimals."),
+    WithdrawalLimitExceeded: ("amount", "This is more than you may withdraw in 24 hours."),
+    SecondFactorWrong: ("code", "This code is not right, or was used before."),
+    AccountFrozen: ("", "Withdrawals of your account are stopped. Please ask the operators."),
+    WithdrawalsClosed: ("", "Withdrawals of {code} are closed at the moment."),
+    ParameterInvalid: ("", "This form was sent before. Reload the page to make another withdrawal."),
+}
+"""The API's texts are for programs, which match them; people get their own, beside the field."""
+
+
 def _show(form: WithdrawForm, asset: Asset, error: MexError) -> None:
-    # The API's texts are for programs, which match them; people get their own, beside the field.
-    match error:
-        case AddressIllegal():
-            text = f"This is not an address of {asset.name} on this test network. Check for typing mistakes."
-            form.add_error("address", text)
-        case WithdrawalFundsMissing():
-            form.add_error("amount", f"You do not have so much {asset.code} available.")
-        case WithdrawalTooSmall():
-            form.add_error("amount", f"The smallest withdrawal is {format_short(asset.withdrawal_min)} {asset.code}.")
-        case WithdrawalStep():
-            form.add_error("amount", "The network cannot carry so many decimals.")
-        case ParameterInvalid():
-            form.add_error(None, "This form was sent before. Reload the page to make another withdrawal.")
-        case _:
-            form.add_error(None, error.message)
+    field, text = _PROBLEMS.get(type(error), ("", error.message))
+    if field == "address" and field not in form.fields:
+        field = "book"
+    least = format_short(asset.withdrawal_min)
+    known = text if type(error) not in _PROBLEMS else text.format(name=asset.name, code=asset.code, least=least)
+    form.add_error(field if field in form.fields else None, known)

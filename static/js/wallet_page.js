@@ -9,15 +9,24 @@ const REREAD_MS = 15_000;
 const WORDS = {
   seen: "Seen",
   confirming: "Confirming",
+  collecting: "Below the minimum",
   credited: "Credited",
   orphaned: "Orphaned",
+  expired: "Expired",
+  reversed: "Reversed",
   requested: "Requested",
+  email: "Waiting for your confirmation",
+  approval: "Waiting for approval",
   held: "Waiting to be sent",
   signed: "Signed",
   broadcast: "Sent",
   confirmed: "Confirmed",
+  ending: "Being given back",
+  cancelled: "Cancelled",
   rejected: "Rejected",
 };
+
+const UNSIGNED = ["requested", "email", "approval", "held"]; // can still be cancelled
 
 const balances = new Balances();
 let rereadTimer = null;
@@ -62,6 +71,8 @@ function show(name, event) {
     const bar = row.querySelector("progress");
     if (bar) bar.value = count;
   }
+  const acts = row.querySelector("[data-acts]");
+  if (acts && isNewStatus) acts.hidden = !UNSIGNED.includes(event.status);
   const block = row.querySelector("[data-block]");
   if (block) block.textContent = event.blockHeight ?? "–";
   if (isNewStatus) soon(); // links and reasons come with the row

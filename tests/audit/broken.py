@@ -1,5 +1,8 @@
 """What can be wrong in the small exchange, how it is made wrong, and every check that must find it."""
 
+import uuid
+
+from tests.audit.consents import AGREED, CANCELLED, ENDING, UNCONFIRMED, UNDECIDED
 from tests.audit.exchange import PAID, REFUSED, SENT
 
 SUMS, POSTED, HELD = (
@@ -22,7 +25,14 @@ HOLDS, NEEDED = "holds have a withdrawal", "withdrawals have the hold that they 
 STUCK = "what is held waits for a withdrawal"
 SETTLED, WITHDRAWN = "settled withdrawals are posted", "withdrawal postings have a settled withdrawal"
 CREDITED, DEPOSITED = "credited deposits are posted", "deposit postings have a deposit"
+STATES, LATE = "deposits are in a state that there is", "lost deposits are taken back"
+TAKEN_BACK, CAUSED = "deposits that were taken back are posted so", "reversals take back a deposit that was lost"
+BESIDE = "losses stand beside what was taken back"
 FEES_POSTED, FEES_CAUSED = "network fees are posted", "network fee postings have a transaction"
+TO_COLD, COLD_CAUSED = "cold transfers are posted", "cold postings have a transfer"
+COLD_BACK = "no more comes back from cold addresses than went there"
+MAILED, APPROVED = "withdrawals are confirmed before they are paid", "withdrawals are approved of before they are paid"
+DECIDED, ENDS = "decisions are about withdrawals of others", "withdrawals end as they were to"
 ONCE, OTHER = "postings are made once", "other postings are between the owners they are for"
 
 A = "(SELECT id FROM accounts_user WHERE email = 'alice@example.com')"
@@ -32,6 +42,12 @@ M = "(SELECT id FROM trading_market WHERE symbol = 'ETHBTC')"
 NEW_POSTING = (
     "INSERT INTO wallets_posting (sequence, debit, credit, asset_id, amount, reason, reference, time_ms) VALUES"
 )
+
+
+def is_row(name: uuid.UUID) -> str:
+    """Return the condition that a withdrawal is this one, however the database keeps a UUID."""
+    return f"REPLACE(CAST(id AS varchar), '-', '') = '{name.hex}'"
+
 
 # What is broken, how, and every check that must find it: no other one may.
 BROKEN = [
@@ -130,13 +146,56 @@ BROKEN = [
     ("a change from the future", "UPDATE trading_operatorchange SET sequence = 21 WHERE reference = 'change-3'",
      {"changes of operators come from commands of the engine"}),
     ("posted twice", f"{NEW_POSTING} (1, -1, {A}, {BTC}, 200000000, 5, (SELECT reference FROM wallets_posting"
-     f" WHERE reason = 5 AND asset_id = {BTC}), 1)", {ONCE, POSTED}),
+     f" WHERE reason = 5 AND asset_id = {BTC} AND amount = 200000000), 1)", {ONCE, POSTED}),
     ("from the future", "UPDATE wallets_posting SET sequence = 21 WHERE reason = 8",
      {"postings come from commands of the engine"}),
-    ("a deposit that was not posted", f"UPDATE wallets_deposit SET amount = amount + 1 WHERE asset_id = {BTC}",
-     {CREDITED, DEPOSITED}),
-    ("a credited deposit that is orphaned", f"UPDATE wallets_deposit SET status = 'orphaned' WHERE asset_id = {BTC}",
-     {DEPOSITED}),
+    ("a deposit that was not posted", f"UPDATE wallets_deposit SET amount = amount + 1 WHERE asset_id = {BTC}"
+     " AND status = 'credited'", {CREDITED, DEPOSITED}),
+    ("a credited deposit that is orphaned", f"UPDATE wallets_deposit SET status = 'orphaned' WHERE asset_id = {BTC}"
+     " AND status = 'credited'", {DEPOSITED, STATES}),
+    ("a credit that nobody handed over", f"UPDATE wallets_deposit SET status = 'confirming', credited_at = NULL"
+     f" WHERE asset_id = {BTC} AND status = 'credited'", {DEPOSITED}),
+    ("a credited deposit that is collecting", f"UPDATE wallets_deposit SET status = 'collecting' WHERE asset_id = {BTC}"
+     " AND status = 'credited'", {DEPOSITED, STATES}),
+    ("a lost deposit that nobody takes back", "UPDATE wallets_chaincursor SET height = 114", {LATE}),
+    ("taken back but once", "UPDATE wallets_deposit SET reversals = 1 WHERE reversals = 2", {CAUSED}),
+    ("taken back too often", "UPDATE wallets_deposit SET reversals = 3 WHERE reversals = 2", {TAKEN_BACK}),
+    ("taken back but there", "UPDATE wallets_deposit SET status = 'credited', credited_at = seen_at"
+     " WHERE reversals = 2", {CREDITED}),
+    ("a reversal is gone", "DELETE FROM wallets_posting WHERE reason = 11 AND reference LIKE '%:1'",
+     {TAKEN_BACK, DEPOSITED, POSTED}),
+    ("a reversal of another amount", "UPDATE wallets_posting SET amount = amount + 1 WHERE reason = 11"
+     " AND reference LIKE '%:1'", {CAUSED, DEPOSITED, POSTED}),
+    ("a reversal of nothing", f"{NEW_POSTING} (1, {A}, -1, {BTC}, 5, 11, 'deposit:999', 1)", {CAUSED, POSTED}),
+    ("a reversal of what is credited", f"{NEW_POSTING} (1, {A}, -1, {BTC}, 200000000, 11, (SELECT reference FROM"
+     f" wallets_posting WHERE reason = 5 AND asset_id = {BTC} AND amount = 200000000), 1)", {CAUSED, POSTED}),
+    ("a loss of nothing", f"{NEW_POSTING} (1, -6, {A}, {BTC}, 5, 12, 'deposit:999', 1)", {BESIDE, POSTED}),
+    ("a loss that is larger than what was taken back", f"{NEW_POSTING} (1, -6, {B}, {ETH}, 70001, 12, (SELECT reference"
+     " FROM wallets_posting WHERE reason = 11 AND reference LIKE '%:1'), 1)", {BESIDE, POSTED}),
+    ("a reversal between the wrong accounts", f"{NEW_POSTING} (1, -1, {A}, {BTC}, 5, 11, 'deposit:999', 1)",
+     {CAUSED, OTHER, POSTED}),
+    ("a loss of the wrong account", f"{NEW_POSTING} (1, -5, {A}, {BTC}, 5, 12, 'deposit:999', 1)",
+     {BESIDE, OTHER, POSTED}),
+    ("coins to the cold address from a user", f"{NEW_POSTING} (1, {A}, -1, {BTC}, 5, 13, 'cold:1', 1)",
+     {COLD_CAUSED, OTHER, POSTED}),
+    ("a cold transfer that was not posted", "DELETE FROM wallets_posting WHERE reference LIKE 'cold:%'",
+     {TO_COLD, POSTED}),
+    ("a cold transfer of another amount", "UPDATE wallets_chaintransaction SET amount = amount + 1"
+     " WHERE kind = 'cold' AND status = 'confirmed'", {TO_COLD, COLD_CAUSED}),
+    ("a cold transfer that failed", "UPDATE wallets_chaintransaction SET status = 'failed'"
+     " WHERE kind = 'cold' AND status = 'confirmed'", {COLD_CAUSED}),
+    ("a cold transfer of another asset", f"UPDATE wallets_chaintransaction SET asset_id = {ETH}"
+     " WHERE kind = 'cold' AND status = 'confirmed'", {TO_COLD, COLD_CAUSED}),
+    ("coins to a cold address by nobody", f"{NEW_POSTING} (1, -7, -1, {BTC}, 5, 13, 'cold:999', 1)",
+     {COLD_CAUSED, POSTED}),
+    ("coins back by another name", "UPDATE wallets_posting SET reference = 'back' WHERE reference LIKE 'cold-return:%'",
+     {COLD_CAUSED}),
+    ("coins back that went there", "UPDATE wallets_posting SET debit = -7, credit = -1"
+     " WHERE reference LIKE 'cold-return:%'", {COLD_CAUSED, POSTED}),
+    ("more back than went there", f"UPDATE wallets_balance SET balance = balance + CASE owner WHEN -7 THEN 40000000"
+     f" ELSE -40000000 END WHERE asset_id = {BTC} AND owner IN (-7, -1)", {COLD_BACK, POSTED}),
+    ("cold coins of a fee account", "UPDATE wallets_posting SET credit = -2 WHERE reference LIKE 'cold:%'",
+     {TO_COLD, COLD_CAUSED, OTHER, POSTED}),
     ("a deposit out of nowhere", f"{NEW_POSTING} (1, -1, {A}, {BTC}, 5, 5, 'deposit:999', 1)", {DEPOSITED, POSTED}),
     ("a settled hold, not posted", "DELETE FROM wallets_posting WHERE reason = 7", {SETTLED, POSTED}),
     ("a withdrawal out of nowhere", f"{NEW_POSTING} (1, {A}, -1, {BTC}, 5, 6, 'unheard of', 1)", {WITHDRAWN, POSTED}),
@@ -148,6 +207,40 @@ BROKEN = [
      {STUCK, HELD, WITHDRAWN}),
     ("rejected but held", "UPDATE wallets_withdrawal SET status = 'rejected', transaction_id = NULL"
      " WHERE address = 'outside' AND status = 'broadcast'", {STUCK}),
+    ("waits for a mail without a hold", "UPDATE wallets_hold SET state = 3 WHERE reference = "
+     f"'{UNCONFIRMED.hex}'", {NEEDED, HELD}),
+    ("waits for an operator without a hold", f"UPDATE wallets_hold SET state = 3 WHERE reference = '{UNDECIDED.hex}'",
+     {NEEDED, HELD}),
+    ("waits to be sent without a hold", f"UPDATE wallets_hold SET state = 3 WHERE reference = '{AGREED.hex}'",
+     {NEEDED, HELD}),
+    ("being given back but paid", f"UPDATE wallets_hold SET state = 2 WHERE reference = '{ENDING.hex}'",
+     {NEEDED, HELD, SETTLED}),
+    ("cancelled but paid", f"UPDATE wallets_hold SET state = 2 WHERE reference = '{CANCELLED.hex}'",
+     {NEEDED, SETTLED}),
+    ("cancelled but held", f"UPDATE wallets_hold SET state = 1 WHERE reference = '{CANCELLED.hex}'", {STUCK, HELD}),
+    ("cancelled before the ledger knew of it", f"DELETE FROM wallets_hold WHERE reference = '{CANCELLED.hex}'",
+     {NEEDED}),
+    ("payable without a confirmation", f"UPDATE wallets_withdrawal SET status = 'approval', email_confirmed_at = NULL,"
+     f" transaction_id = (SELECT MIN(id) FROM wallets_chaintransaction) WHERE {is_row(AGREED)}", {MAILED}),
+    ("waiting to be sent without a confirmation", "UPDATE wallets_withdrawal SET email_confirmed_at = NULL"
+     f" WHERE {is_row(AGREED)}", {MAILED}),
+    ("paid without a confirmation", "UPDATE wallets_withdrawal SET needs_email = TRUE WHERE status = 'confirmed'",
+     {MAILED}),
+    ("paid without an approval", "UPDATE wallets_withdrawal SET needs_approval = TRUE WHERE status = 'confirmed'",
+     {APPROVED}),
+    ("waiting to be sent without an approval", "DELETE FROM wallets_withdrawaldecision WHERE approves", {APPROVED}),
+    ("waiting to be sent although it was rejected", "UPDATE wallets_withdrawaldecision SET approves = FALSE"
+     " WHERE approves", {APPROVED}),
+    ("approved of by its owner", f"UPDATE wallets_withdrawaldecision SET operator_id = {A} WHERE approves",
+     {APPROVED, DECIDED}),
+    ("approved of what needed none", f"UPDATE wallets_withdrawal SET needs_approval = FALSE WHERE {is_row(AGREED)}",
+     {DECIDED}),
+    ("ending as nothing", f"UPDATE wallets_withdrawal SET ends_as = '' WHERE {is_row(ENDING)}", {ENDS}),
+    ("ending although it is signed", "UPDATE wallets_withdrawal SET transaction_id ="
+     f" (SELECT MIN(id) FROM wallets_chaintransaction) WHERE {is_row(ENDING)}", {ENDS}),
+    ("cancelled as rejected", f"UPDATE wallets_withdrawal SET ends_as = 'rejected' WHERE {is_row(CANCELLED)}", {ENDS}),
+    ("sent although it was to end", "UPDATE wallets_withdrawal SET ends_as = 'cancelled' WHERE status = 'broadcast'",
+     {ENDS}),
     ("sent without a hold", f"UPDATE wallets_hold SET state = 3 WHERE reference = '{SENT.hex}'", {NEEDED, HELD}),
     ("paid without a hold", f"DELETE FROM wallets_hold WHERE reference = '{SENT.hex}'", {NEEDED, HELD}),
     ("confirmed without a hold", "UPDATE wallets_withdrawal SET status = 'confirmed', transaction_id ="

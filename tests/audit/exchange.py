@@ -2,17 +2,30 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import connection
 
 from accounts.models import User
+from tests.audit.consents import ALICE_WAITS, consents_create
 from tests.audit.rules import ALICE_HELD, BOB_HELD, rules_create
 from trading.engine.enums import HoldState, OrderStatus, OrderType, Reason, Side, TimeInForce
 from trading.models import EngineState, Market, MarketState, Order, Trade
 from wallets.ledger.chart import Owner
-from wallets.models import Asset, Balance, ChainTransaction, Deposit, DepositAddress, Hold, Posting, Withdrawal
+from wallets.models import (
+    Asset,
+    Balance,
+    ChainCursor,
+    ChainTransaction,
+    Deposit,
+    DepositAddress,
+    Hold,
+    Posting,
+    Withdrawal,
+)
 
 CHAIN, FEES, NETWORK_FEES = int(Owner.CHAIN), int(Owner.FEES), int(Owner.NETWORK_FEES)
+COLD = int(Owner.COLD)
 PAID = uuid.UUID("11111111-1111-4111-8111-111111111111")
 SENT = uuid.UUID("22222222-2222-4222-8222-222222222222")
 REFUSED = uuid.UUID("33333333-3333-4333-8333-333333333333")
@@ -42,6 +55,8 @@ def exchange_create() -> Exchange:
     _trades(there)
     rules_create(there)
     _withdrawals(there)
+    consents_create(there)
+    _cold(there)
     _balances(there)
     MarketState.objects.filter(market=there.market).update(last_trade=2, last_price=5_000_000, last_prevented=1)
     EngineState.objects.update(sequence=20, last_order=16, last_list=3, rank_number=20)
@@ -56,11 +71,14 @@ def guards_remove() -> None:
             cursor.execute("DROP TRIGGER posting_no_delete")
             cursor.execute("DROP TRIGGER operatorchange_no_update")
             cursor.execute("DROP TRIGGER operatorchange_no_delete")
+            cursor.execute("DROP TRIGGER withdrawaldecision_no_update")
+            cursor.execute("DROP TRIGGER withdrawaldecision_no_delete")
             cursor.execute("PRAGMA ignore_check_constraints = ON")
         else:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE wallets_posting DISABLE TRIGGER USER")
             cursor.execute("ALTER TABLE trading_operatorchange DISABLE TRIGGER USER")
+            cursor.execute("ALTER TABLE wallets_withdrawaldecision DISABLE TRIGGER USER")
             cursor.execute("ALTER TABLE wallets_balance DROP CONSTRAINT balance_never_overdrawn")
             cursor.execute("ALTER TABLE trading_order DROP CONSTRAINT order_not_overfilled")
 
@@ -70,6 +88,11 @@ def constraints_restore() -> None:
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+
+def deposit_time(day: int) -> datetime:
+    """Return a time that does not matter."""
+    return datetime(2026, 1, day, tzinfo=UTC)
 
 
 def post(debit: int, credit: int, asset: Asset, amount: int, reason: Reason, reference: str) -> None:
@@ -99,8 +122,29 @@ def _deposits(there: Exchange) -> None:
             status=Deposit.Status.CREDITED,
             confirmations=asset.confirmations,
             confirmations_needed=asset.confirmations,
+            credited_at=deposit_time(1),
         )
         post(CHAIN, user.pk, asset, amount, Reason.DEPOSIT, deposit.reference)
+    _lost_deposits(there)
+
+
+def _lost_deposits(there: Exchange) -> None:
+    """Add one that was taken back twice, and one that is gone from the chain and may come back."""
+    columns = {"asset": there.eth, "user": there.bob, "address": DepositAddress.objects.get(user=there.bob)}
+    columns |= {"output": 0, "amount": 70_000, "confirmations": -1, "confirmations_needed": 3}
+    taken_back = Deposit.objects.create(txid="taken back", status=Deposit.Status.REVERSED, reversals=2, **columns)
+    for reference in (f"deposit:{taken_back.pk}", f"deposit:{taken_back.pk}:1"):
+        post(CHAIN, there.bob.pk, there.eth, 70_000, Reason.DEPOSIT, reference)
+        post(there.bob.pk, CHAIN, there.eth, 70_000, Reason.REVERSAL, reference)
+    lost = Deposit.objects.create(
+        txid="lost",
+        status=Deposit.Status.ORPHANED,
+        credited_at=deposit_time(2),
+        lost_at_height=100,
+        **columns | {"asset": there.btc, "address": DepositAddress.objects.get(user=there.alice), "user": there.alice},
+    )
+    post(CHAIN, there.alice.pk, there.btc, 70_000, Reason.DEPOSIT, lost.reference)
+    ChainCursor.objects.create(chain="bitcoin", height=105, block_hash="block 105", tip_height=105)
 
 
 def _orders(there: Exchange) -> None:
@@ -206,15 +250,28 @@ def _withdrawals(there: Exchange) -> None:
             post(NETWORK_FEES, CHAIN, asset, 2_100, Reason.NETWORK_FEE, transaction.fee_reference)
 
 
+def _cold(there: Exchange) -> None:
+    """Add half a coin that went to the cold address, of which 0.2 came back, and one that is on its way."""
+    columns = {"asset": there.btc, "fee_asset": there.btc, "kind": "cold", "raw": "00", "recipient": "cold"}
+    sent = ChainTransaction.objects.create(
+        txid="to the cold address", status="confirmed", amount=50_000_000, network_fee=0, **columns
+    )
+    ChainTransaction.objects.create(txid="on its way", status="broadcast", amount=7_000, network_fee=300, **columns)
+    post(COLD, CHAIN, there.btc, 50_000_000, Reason.COLD, f"cold:{sent.pk}")
+    post(CHAIN, COLD, there.btc, 20_000_000, Reason.COLD, "cold-return:back")
+
+
 def _balances(there: Exchange) -> None:
     rows = [
-        (there.alice.pk, there.btc, 195_000_000, ALICE_HELD + 10_000_000),  # her orders, and a withdrawal of 0.1 BTC
+        # Alice's orders, a withdrawal of 0.1 BTC, and those that somebody has to agree to.
+        (there.alice.pk, there.btc, 195_070_000, ALICE_HELD + 10_000_000 + ALICE_WAITS),
         (there.alice.pk, there.eth, 99_800_000, 0),
         (there.bob.pk, there.btc, 4_992_500, 0),
         (there.bob.pk, there.eth, 699_900_000, 150_000_000 + BOB_HELD),
         (FEES, there.btc, 7_500, 0),
         (FEES, there.eth, 350_000, 0),
-        (CHAIN, there.btc, -200_000_000, 0),
+        (CHAIN, there.btc, -170_070_000, 0),
+        (COLD, there.btc, -30_000_000, 0),
         (CHAIN, there.eth, -800_047_900, 0),
         (NETWORK_FEES, there.eth, -2_100, 0),
     ]

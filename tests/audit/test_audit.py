@@ -10,9 +10,10 @@ from django.db.utils import IntegrityError
 
 from tests.audit.broken import BROKEN, BTC, HOLDS, POSTED, TRADED, A
 from tests.audit.exchange import WAITING, Exchange
+from wallets.control.switch import withdrawals_halted
 from wallets.ledger.audit import CHECKS, audit_run, check_database
 from wallets.ledger.checks.check import notional
-from wallets.models import Asset, Posting
+from wallets.models import Asset, Posting, WithdrawalSwitch
 
 
 def test_a_consistent_database_is_clean(exchange: Exchange) -> None:
@@ -21,9 +22,9 @@ def test_a_consistent_database_is_clean(exchange: Exchange) -> None:
     assert [finding for finding in findings if not finding.has_passed] == []
     assert len(findings) == len(CHECKS)
     examined = {finding.name: finding.examined for finding in findings}
-    assert examined[POSTED] == 9
+    assert examined[POSTED] == 10
     assert examined[TRADED] == 2
-    assert examined[HOLDS] == 3
+    assert examined[HOLDS] == 9
 
 
 @pytest.mark.parametrize(("label", "statement", "expected"), BROKEN, ids=[row[0] for row in BROKEN])
@@ -70,8 +71,22 @@ def test_a_breach_stops_the_withdrawals_of_its_assets_only(unguarded: Exchange) 
     assert dict(Asset.objects.values_list("code", "withdrawals_open")) == {
         "BTC": False,
         "ETH": True,
-        "USDT": False,
+        "USDT": True,
     }
+    assert Asset.objects.get(code="BTC").closed_because == (
+        "the audit found a breach: held is what open orders and withdrawals need"
+    )
+    assert withdrawals_halted(Asset.objects.get(code="ETH")) == ""
+
+
+def test_a_breach_that_may_concern_any_asset_halts_everything(unguarded: Exchange) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE trading_enginestate SET last_order = 17")
+
+    audit_run(with_chains=False)
+
+    assert WithdrawalSwitch.objects.get().because == ("the audit found a breach: orders are numbered without a gap")
+    assert withdrawals_halted(Asset.objects.get(code="ETH")) != ""
 
 
 def test_at_most_ten_differences_are_spelled_out_and_all_are_counted(unguarded: Exchange) -> None:
@@ -95,7 +110,7 @@ def test_the_command_prints_a_line_per_check_and_ends_well(exchange: Exchange) -
 
     lines = out.getvalue().splitlines()
     assert len(lines) == len(CHECKS) + 1
-    assert lines[1] == "ok     balances are the sum of their postings (9 balances)"
+    assert lines[1] == "ok     balances are the sum of their postings (10 balances)"
     assert lines[-1] == f"audit clean: {len(CHECKS)} checks"
 
 

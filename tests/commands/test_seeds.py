@@ -20,10 +20,12 @@ def test_two_coins_and_a_token_are_there(db: None) -> None:
     ]
 
 
-def test_the_token_waits_for_its_contract_and_cannot_be_withdrawn(db: None) -> None:
+def test_the_token_waits_for_its_contract(db: None) -> None:
     usdt = Asset.objects.get(code="USDT")
 
     assert (usdt.contract, usdt.takes_deposits, usdt.takes_withdrawals) == ("", False, False)
+    usdt.contract = "0x" + "11" * 20
+    assert (usdt.takes_deposits, usdt.takes_withdrawals) == (True, True)
 
 
 @pytest.mark.parametrize(

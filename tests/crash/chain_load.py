@@ -24,14 +24,16 @@ from mex.errors import AddressNotReady, WithdrawalFundsMissing  # noqa: E402
 from mex.money import units_to_chain  # noqa: E402
 from wallets import services  # noqa: E402
 from wallets.chains import local  # noqa: E402
-from wallets.chains.bitcoin import BitcoinNode  # noqa: E402
 from wallets.chains.ethereum import EthereumNode  # noqa: E402
+from wallets.deposits.contracts import contract_deploy  # noqa: E402
 from wallets.models import Asset, Chain, Deposit, Withdrawal  # noqa: E402
 
 USERS = 4
-CAPITAL = {"BTC": 5 * 10**8, "ETH": 20 * 10**8}
+CAPITAL = {"BTC": 5 * 10**8, "ETH": 20 * 10**8, "USDT": 2_000 * 10**8}
 """Each user's first deposit: what withdrawals are paid from."""
-CONFIRMATIONS = {"BTC": 2, "ETH": 3}
+CONFIRMATIONS = {"BTC": 2, "ETH": 3, "USDT": 3}
+SCALE = {"BTC": 1, "ETH": 1, "USDT": 1_000}
+"""How many times as many units of each are paid and asked for."""
 FINISH_TIMEOUT_S = 90.0
 _PAUSE_S = 0.1
 _MINE_EVERY_S = 0.6
@@ -41,11 +43,11 @@ class Outside:
     """The world outside mex: pays in, receives, mines."""
 
     def __init__(self) -> None:
-        BitcoinNode().wallet_open()
         self.bitcoin = local.faucet_node()
         local.bitcoin_mine(self.bitcoin, 120)
         self.ethereum = EthereumNode()
         local.ethereum_mine(self.ethereum)
+        contract_deploy(asset=Asset.objects.get(code="USDT"), node=self.ethereum)
         self._mined_s = time.monotonic()
 
     def pay(self, asset: Asset, address: str, units: int) -> str:
@@ -53,6 +55,8 @@ class Outside:
         value = units_to_chain(units, asset.chain_decimals)
         if asset.chain == Chain.BITCOIN:
             return local.bitcoin_pay(self.bitcoin, address, value)
+        if asset.is_token:
+            return local.token_pay(self.ethereum, Asset.objects.get(pk=asset.pk).contract, address, value)
         return local.ethereum_pay(self.ethereum, address, value)
 
     def fresh(self, code: str) -> str:
@@ -64,9 +68,13 @@ class Outside:
     def mine(self) -> None:
         """Mine a block of each chain if it is time."""
         if time.monotonic() - self._mined_s >= _MINE_EVERY_S:
-            self._mined_s = time.monotonic()
-            local.bitcoin_mine(self.bitcoin)
-            local.ethereum_mine(self.ethereum)
+            self.mine_now()
+
+    def mine_now(self) -> None:
+        """Mine a block of each chain."""
+        self._mined_s = time.monotonic()
+        local.bitcoin_mine(self.bitcoin)
+        local.ethereum_mine(self.ethereum)
 
 
 def deposit_address(user: User, asset: Asset, outside: Outside) -> str:
@@ -102,8 +110,8 @@ def main(stop: Path, seed: int) -> None:
     assert settings.MEX_LOCAL_CHAINS
     for code, confirmations in CONFIRMATIONS.items():
         Asset.objects.filter(code=code).update(confirmations=confirmations)
-    assets = list(Asset.objects.filter(is_token=False).order_by("pk"))
     outside = Outside()
+    assets = list(Asset.objects.filter(code__in=CAPITAL).order_by("pk"))
     print("ready", flush=True)
     users = [account_register(email=f"u{n}@crash.test", password="correct horse battery") for n in range(USERS)]
     addresses = {(user.pk, asset.pk): deposit_address(user, asset, outside) for user in users for asset in assets}
@@ -115,7 +123,7 @@ def main(stop: Path, seed: int) -> None:
     for _ in rounds(stop):
         outside.mine()
         user, asset = chance.choice(users), chance.choice(assets)
-        units = chance.randint(1_000_000, 5_000_000)
+        units = chance.randint(1_000_000, 5_000_000) * SCALE[asset.code]
         if chance.random() < 0.5:
             deposits.append((user.pk, asset.pk, outside.pay(asset, addresses[user.pk, asset.pk], units), units))
             continue

@@ -25,39 +25,72 @@ from wallets import tasks  # noqa: E402
 from wallets.chains import keys  # noqa: E402
 from wallets.chains.bitcoin import BitcoinNode  # noqa: E402
 from wallets.chains.ethereum import EthereumNode  # noqa: E402
-from wallets.deposits import credits, rows  # noqa: E402
+from wallets.chains.signing_role import signing_role_take  # noqa: E402
+from wallets.deposits import credits, places, reversals, rows  # noqa: E402
 from wallets.deposits import ethereum as deposits_ethereum  # noqa: E402
 from wallets.payouts import bitcoin as payouts_bitcoin  # noqa: E402
+from wallets.payouts import (  # noqa: E402
+    bitcoin_bump,
+    bitcoin_consolidate,
+    ethereum_bumps,
+    ethereum_gaps,
+    ethereum_overtaken,
+    ethereum_sweeps,
+    follow,
+    progress,
+)
 from wallets.payouts import ethereum as payouts_ethereum  # noqa: E402
-from wallets.payouts import follow, progress  # noqa: E402
 
-SENDING = ((BitcoinNode, "broadcast"), (EthereumNode, "broadcast"), (follow, "transaction_sent"))
+SENDING = (
+    (BitcoinNode, "broadcast"),
+    (EthereumNode, "broadcast"),
+    (follow, "transaction_sent"),
+    (follow, "transactions_sent"),
+)
 STEPS: dict[str, tuple[tuple[object, str], ...]] = {
     "chains": (
         *SENDING,
         (deposits_ethereum, "_scan_blocks"),
         (rows, "_create"),
-        (rows, "_place"),
+        (places, "place_note"),
+        (credits, "_decided"),
         (credits, "_mark"),
+        (reversals, "_decide"),
+        (reversals, "_finish"),
         (tasks.courier, "_send"),
         (follow, "_count"),
         (follow, "_finish"),
+        (ethereum_overtaken, "_give_up"),
         (progress, "_move"),
     ),
     "signer": (
         *SENDING,
-        (BitcoinNode, "payment_sign"),
+        (BitcoinNode, "payment_fund"),
+        (BitcoinNode, "psbt_sign"),
         (BitcoinNode, "inputs_lock"),
-        (payouts_bitcoin, "withdrawal_signed"),
-        (payouts_bitcoin, "_store"),
+        (payouts_bitcoin, "withdrawals_signed"),
+        (payouts_bitcoin.Round, "_store"),
+        (bitcoin_bump, "_store"),
+        (bitcoin_consolidate, "_store"),
         (keys, "payment_sign"),
-        (payouts_ethereum, "withdrawal_signed"),
-        (payouts_ethereum, "_sweep_one"),
+        (payouts_ethereum, "payments_signed"),
+        (ethereum_bumps, "_store"),
+        (ethereum_gaps, "_fill"),
+        (ethereum_sweeps, "_gas_fund_one"),
+        (ethereum_sweeps, "_sweep_one"),
     ),
 }
+
+
+def become_signer() -> None:
+    """Do what a worker of the queue `signer` does at its start; the first one makes the keys."""
+    signing_role_take()
+    keys.keys_ensure()
+
+
 TASKS: dict[str, tuple[Callable[[], None], ...]] = {
     "chains": (tasks.scan_bitcoin, tasks.scan_ethereum, tasks.advance_withdrawals, tasks.fill_address_pools),
-    "signer": (tasks.sign_and_broadcast, tasks.sweep),
+    "signer": (become_signer, tasks.sign_and_broadcast, tasks.sweep),
 }
 _STRIKES_MAX = 14
 """A payment comes by a dozen places before it is sent: each of them should be the last one of some life."""
@@ -98,7 +131,7 @@ class Doom:
 def arm(doom: Doom, queue: str) -> None:
     """Put the places where the process may die around the steps."""
     for place, name in STEPS[queue]:
-        setattr(place, name, _between(doom, _label(place, name), getattr(place, name)))
+        setattr(place, name, _between(doom, step_label(place, name), getattr(place, name)))
 
 
 def _between(doom: Doom, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,7 +144,8 @@ def _between(doom: Doom, label: str, function: Callable[..., Any]) -> Callable[.
     return wrapped
 
 
-def _label(place: object, name: str) -> str:
+def step_label(place: object, name: str) -> str:
+    """Return how a step is called."""
     owner = getattr(place, "__name__", type(place).__name__)
     return f"{owner.removeprefix('wallets.')}.{name}"
 

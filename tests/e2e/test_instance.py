@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from wallets.chains.local import COINBASE_MATURITY, faucet_node
 UNKNOWN = -1007
 RESTART_TIMEOUT_S = 60.0
 NOT_ON_CHAINS = ("engine", "web", "market-maker")
-CHILDREN = (*NOT_ON_CHAINS, "valkey", "worker-chains", "worker-signer", "beat", "miner", "bitcoind", "anvil")
+CHILDREN = (*NOT_ON_CHAINS, "valkey", "worker-chains", "worker-signer", "beat", "bell", "miner", "bitcoind", "anvil")
 BTC_FEE = 2_000
 CREDITED = 1
 
@@ -40,6 +41,27 @@ def test_the_demo_holds(instance: RunningServer) -> None:
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert demo.stdout.splitlines()[-1].endswith("demo: all of it held")
+
+
+def test_only_the_signer_has_what_opens_the_keys(instance: RunningServer) -> None:
+    """As the kernel sees the processes: neither passphrase nor the way to it is in any other environment."""
+    having = {
+        name
+        for name, pid in instance.pids().items()
+        if b"MEX_KEY_PASSPHRASE" in Path(f"/proc/{pid}/environ").read_bytes()
+    }
+
+    assert having == {"worker-signer"}
+
+
+def test_the_operator_verifies_the_keys_of_a_running_instance(instance: RunningServer, kim: Customer) -> None:
+    verified = instance.manage("keys", "verify", "--all")
+    shown = instance.manage("keys", "show")
+
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert [line.split(":")[0] for line in verified.stdout.splitlines()] == ["ok"] * 6
+    assert "prv" not in shown.stdout
+    assert "made for local chains" in shown.stdout
 
 
 @pytest.mark.parametrize("child", CHILDREN)

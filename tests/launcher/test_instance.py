@@ -1,12 +1,23 @@
 """An instance keeps its secrets and ports, and one server has it at a time."""
 
+import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from launcher.instance import AlreadyRunning, Instance, default_folder, settings_in, without_settings
+from launcher.instance import (
+    ROOT,
+    AlreadyRunning,
+    Instance,
+    default_folder,
+    has_local_chains,
+    settings_in,
+    without_settings,
+)
 from launcher.manage import main as manage
 from launcher.manage import parse
 
@@ -70,6 +81,91 @@ def test_what_the_caller_sets_wins_over_what_the_server_was_given_and_that_over_
     assert environment["SECRET_KEY"] == instance.secret_key
     assert environment["REDIS_URL"] == f"redis://:{instance.valkey_password}@127.0.0.1:{instance.valkey_port}/0"
     assert environment["MEX_SESSION_COOKIE"] == "sessionid_8000"
+
+
+OPENS_KEYS = ("MEX_KEY_PASSPHRASE", "MEX_KEY_PASSPHRASE_FILE", "MEX_KEY_FILE")
+
+
+def test_only_the_signer_gets_what_opens_the_keys(tmp_path: Path) -> None:
+    instance = Instance.open(tmp_path)
+    caller = {"MEX_KEY_PASSPHRASE": "secret", "MEX_KEY_PASSPHRASE_FILE": "/p", "MEX_KEY_FILE": "/safe/mex.keys"}
+    instance.keep(caller)
+
+    for others in (instance.environment(caller), instance.environment({})):
+        assert not set(OPENS_KEYS) & set(others)
+        assert others["MEX_KEY_PUBLIC_FILE"] == "/safe/mex.keys.public"
+    assert caller.items() <= instance.signer_environment(caller).items()
+    assert instance.signer_environment({})["MEX_KEY_FILE"] == "/safe/mex.keys"
+
+
+def test_a_passphrase_is_never_written_down(tmp_path: Path) -> None:
+    instance = Instance.open(tmp_path)
+
+    instance.keep({"MEX_KEY_PASSPHRASE": "a secret of the caller", "MEX_NETWORK": "local"})
+    instance.save()
+
+    assert Instance.open(tmp_path).given == {"MEX_NETWORK": "local"}
+    assert "a secret of the caller" not in (tmp_path / "instance.json").read_text()
+
+
+def test_on_local_chains_a_passphrase_is_drawn_once(tmp_path: Path) -> None:
+    path = Path(Instance.open(tmp_path).signer_environment({})["MEX_KEY_PASSPHRASE_FILE"])
+    first = path.read_text()
+
+    again = Instance.open(tmp_path).signer_environment({})["MEX_KEY_PASSPHRASE_FILE"]
+
+    assert (Path(again), Path(again).read_text()) == (path, first)
+    assert len(first.strip()) >= 40
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        {"MEX_NETWORK": "signet"},
+        {"MEX_LOCAL_CHAINS": "off"},
+        {"MEX_PROFILE": "production"},
+        {"MEX_KEY_PASSPHRASE": "mine"},
+        {"MEX_KEY_PASSPHRASE_FILE": "/mine"},
+    ],
+)
+def test_elsewhere_and_for_people_with_their_own_no_passphrase_is_drawn(tmp_path: Path, caller: dict[str, str]) -> None:
+    environment = Instance.open(tmp_path).signer_environment(caller)
+
+    assert environment.get("MEX_KEY_PASSPHRASE_FILE") == caller.get("MEX_KEY_PASSPHRASE_FILE")
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"MEX_NETWORK": "signet"},
+        {"MEX_NETWORK": "local"},
+        {"MEX_LOCAL_CHAINS": "off"},
+        {"MEX_LOCAL_CHAINS": "0"},
+        {"MEX_PROFILE": "test"},
+    ],
+)
+def test_the_launcher_and_the_settings_agree_on_what_is_local(tmp_path: Path, given: dict[str, str]) -> None:
+    environment = without_settings(os.environ) | given | {"MEX_DATA": str(tmp_path)}
+    script = "from mex import settings; print(settings.MEX_LOCAL_CHAINS)"
+
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert told.stdout.strip() == str(has_local_chains(environment)), told.stderr
+
+
+@pytest.mark.parametrize(("command", "opens"), [("keys", True), ("audit", False), ("shell", False)])
+def test_of_all_commands_only_keys_may_open_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, opens: bool
+) -> None:
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, words, environment: seen.append(environment))
+
+    manage(["--data", str(tmp_path), command])
+
+    assert [bool(set(OPENS_KEYS) & set(environment)) for environment in seen] == [opens]
 
 
 def test_settings_are_told_from_the_rest_of_an_environment() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from launcher import processes
 from launcher import supervisor as supervisor_module
-from launcher.processes import identity
+from launcher.processes import identity, wait_until
 from launcher.services import Program
 from launcher.supervisor import Stage, StartFailed, Supervisor
 from tests.launcher.waiting import wait_for
@@ -64,6 +64,34 @@ def supervise(tmp_path: Path, said: list[str]) -> Iterator[Callable[..., Supervi
 def pid_of(tmp_path: Path, name: str) -> int:
     path = tmp_path / "run" / f"{name}.pid"
     return int(path.read_text().split()[0]) if path.exists() and path.read_text() else 0
+
+
+def test_a_child_may_have_an_environment_of_its_own(tmp_path: Path, said: list[str]) -> None:
+    """Also when it is started again."""
+    tell = "import os, time; print(os.environ.get('SECRET', 'none'), flush=True); time.sleep(60)"
+    children = [python("signer", tell), python("web", tell)]
+    supervisor = Supervisor(
+        logs=tmp_path / "logs",
+        pid_files=tmp_path / "run",
+        environment=os.environ,
+        own_environments={"signer": {**os.environ, "SECRET": "passphrase"}},
+        cwd=tmp_path,
+        say=said.append,
+        backoff_s=0.1,
+    )
+    supervisor.start(children)
+    try:
+        assert wait_until(lambda: (tmp_path / "logs" / "signer.log").read_text() == "passphrase\n", timeout_s=10)
+        os.kill(pid_of(tmp_path, "signer"), signal.SIGKILL)
+
+        def is_back() -> bool:
+            supervisor.watch()
+            return (tmp_path / "logs" / "signer.log").read_text() == "passphrase\n" * 2
+
+        assert wait_until(is_back, timeout_s=10)
+        assert wait_until(lambda: (tmp_path / "logs" / "web.log").read_text() == "none\n", timeout_s=10)
+    finally:
+        supervisor.stop([Stage(services=children, grace_s=0.0)])
 
 
 def test_a_child_that_died_is_started_again_and_it_is_said(

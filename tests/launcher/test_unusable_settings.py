@@ -41,6 +41,10 @@ def start(tmp_path: Path, settings: dict[str, str], *command: str) -> subprocess
         ("no pipe", {"REDIS_URL": ""}, "the environment variable REDIS_URL must be set"),
         ("no node", {"BITCOIN_RPC_URL": ""}, "the environment variable BITCOIN_RPC_URL must be set"),
         ("not an address", {"MEX_USDT_CONTRACT": "0x12"}, "MEX_USDT_CONTRACT must be an Ethereum address, was '0x12'"),
+        ("three approvals", {"MEX_APPROVALS_NEEDED": "3"}, "MEX_APPROVALS_NEEDED must be 1 or 2, was 3"),
+        ("cooling before it is there", {"MEX_ADDRESS_COOLING_H": "-1"}, "MEX_ADDRESS_COOLING_H must not be negative"),
+        ("mail by pigeon", {"MEX_MAIL_URL": "pigeon://roof"}, "MEX_MAIL_URL must be like smtp+tls://"),
+        ("mail to nowhere", {"MEX_MAIL_URL": "smtp:"}, "MEX_MAIL_URL must be like smtp+tls://"),
         ("not a number", {"MEX_SHARD": "one"}, "MEX_SHARD must be a whole number, was 'one'"),
         ("not a level", {"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of none, error, info, http, debug"),
     ],
@@ -73,3 +77,31 @@ def test_every_process_is_stopped(tmp_path: Path, command: tuple[str, ...]) -> N
 
 def test_a_production_setting_is_taken(tmp_path: Path) -> None:
     assert start(tmp_path, SAFE, "manage.py", "check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("console:", "console localhost 25 '' '' False False"),
+        ("smtp://mail.example", "smtp mail.example 25 '' '' False False"),
+        ("smtp+tls://ann%40x.org:p%2Fw@mail.example", "smtp mail.example 587 'ann@x.org' 'p/w' True False"),
+        ("smtps://ann:pw@mail.example:4650", "smtp mail.example 4650 'ann' 'pw' False True"),
+    ],
+)
+def test_a_mail_server_is_named_by_one_address(tmp_path: Path, url: str, shown: str) -> None:
+    code = (
+        "from mex import settings as s;"
+        "print(s.EMAIL_BACKEND.split('.')[-2], s.EMAIL_HOST, s.EMAIL_PORT, repr(s.EMAIL_HOST_USER),"
+        " repr(s.EMAIL_HOST_PASSWORD), s.EMAIL_USE_TLS, s.EMAIL_USE_SSL)"
+    )
+
+    assert start(tmp_path, SAFE | {"MEX_MAIL_URL": url}, "-c", code).stdout.strip() == shown
+
+
+@pytest.mark.parametrize(("local", "shown"), [("on", "False 0 1"), ("off", "True 24 1")])
+def test_local_chains_ask_for_no_mail_and_cool_nothing_down(tmp_path: Path, local: str, shown: str) -> None:
+    code = "from mex import settings as s; print(s.WITHDRAWAL_EMAILS, s.ADDRESS_COOLING_H, s.APPROVALS_NEEDED)"
+
+    answer = start(tmp_path, {"MEX_LOCAL_CHAINS": local}, "-c", code)
+
+    assert answer.stdout.strip() == shown, answer.stderr

@@ -211,6 +211,7 @@ def asset_form(**changes: str) -> dict[str, str]:
         "withdrawal_fee": "0.00003",
         "withdrawal_min": "0.001",
         "deposits_open": "on",
+        "initial-withdrawals_open": "True",
         "transaction_url": "https://explorer.example/tx/{txid}",
         "address_url": "",
     } | changes

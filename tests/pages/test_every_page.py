@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import User
 from tests.pages.markup import Page
 
-PUBLIC = ["/", "/register", "/login", "/trade/ETHBTC"]
+PUBLIC = ["/", "/register", "/login", "/trade/ETHBTC", "/solvency"]
 PRIVATE = [
     "/balances",
     "/deposit/BTC",
@@ -23,6 +23,7 @@ PRIVATE = [
     "/history?show=orders",
     "/history?show=trades",
     "/api-keys",
+    "/address-book",
     "/password",
 ]
 LOGGED_IN = ["/", "/trade/ETHBTC", *PRIVATE]
@@ -119,7 +120,17 @@ def test_an_error_of_ours_shows_the_error_page(browser: Client, monkeypatch: pyt
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "path", ["/register", "/login", "/logout", "/password", "/api-keys", "/deposit/BTC/faucet", "/withdraw/BTC"]
+    "path",
+    [
+        "/register",
+        "/login",
+        "/logout",
+        "/password",
+        "/api-keys",
+        "/deposit/BTC/faucet",
+        "/withdraw/BTC",
+        "/address-book",
+    ],
 )
 def test_a_form_from_elsewhere_is_refused(alice: User, path: str) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -131,7 +142,9 @@ def test_a_form_from_elsewhere_is_refused(alice: User, path: str) -> None:
     assert "This form is out of date" in response.text
 
 
-@pytest.mark.parametrize("path", ["/logout", "/deposit/BTC/faucet", "/api-keys/1/revoke"])
+@pytest.mark.parametrize(
+    "path", ["/logout", "/deposit/BTC/faucet", "/api-keys/1/revoke", "/address-book/only", "/address-book/1/remove"]
+)
 def test_what_changes_something_cannot_be_got(browser: Client, path: str) -> None:
     assert browser.get(path).status_code == 405
 

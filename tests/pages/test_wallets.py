@@ -10,7 +10,7 @@ from accounts.models import User
 from mex.errors import EngineBusy, MexError
 from tests.pages.rows import BTC_ADDRESS, ETH_ADDRESS
 from tests.pages.test_every_page import check
-from wallets.models import Asset, DepositAddress, Withdrawal
+from wallets.models import Asset, Deposit, DepositAddress, Withdrawal
 
 CLIENT_ID = "page-00112233445566778899aabbccddeeff"
 # Somewhere outside, on the right network.
@@ -85,6 +85,19 @@ def test_a_page_without_an_address_looks_again_by_itself(bob: User) -> None:
 
     assert '<meta http-equiv="refresh" content="3">' in html
     assert "Your address is being made." in html
+
+
+def test_a_deposit_below_the_minimum_says_how_much_is_missing(browser: Client) -> None:
+    Asset.objects.filter(code="BTC").update(deposit_min=200_000_000, large_amount=500_000_000, large_confirmations=20)
+    Deposit.objects.filter(asset__code="BTC").update(status="collecting", amount=30_000_000)
+    count = Deposit.objects.filter(asset__code="BTC", user__email="alice@example.org").count()
+
+    html = browser.get("/deposit/BTC").text
+
+    assert "Below the minimum" in html
+    assert f"{count * 0.3:g} of 2 BTC that have to come together." in html
+    assert "Deposits of less than 2 BTC are kept" in html
+    assert "one of 5 BTC or more after 20" in html
 
 
 def test_closed_deposits_show_no_address(browser: Client) -> None:

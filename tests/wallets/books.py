@@ -26,6 +26,11 @@ class Books:
         reference = f"gift:{user_id}:{asset_id}:{len(self.sent)}"
         self._apply(Transfer(reference, Owner.ADJUSTMENT, user_id, asset_id, amount, Reason.ADJUSTMENT))
 
+    def take(self, user_id: int, asset_id: int, amount: int) -> None:
+        """Let a user have spent something."""
+        reference = f"spent:{user_id}:{asset_id}:{len(self.sent)}"
+        self._apply(Transfer(reference, user_id, Owner.ADJUSTMENT, asset_id, amount, Reason.ADJUSTMENT))
+
     def balance(self, owner: int, asset_id: int) -> tuple[int, int]:
         """Return (balance, held)."""
         row = Balance.objects.filter(owner=owner, asset_id=asset_id).first()

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import django
 import pytest
-from pytest_django import Settings
+from django.conf import settings
 
 django.setup()  # a conftest.py named on the command line is loaded before tests/conftest.py may do it
 
 from accounts.models import User
 from accounts.services import account_register
 from tests.wallets.books import Books
+from tests.wallets.desk import GIFT, Desk
+from tests.wallets.key_files import as_signer
 from tests.wallets.nodes import Anvil, Bitcoind
 from tests.wallets.tokens import scan
 from wallets import services
-from wallets.chains import keys
 from wallets.deposits.contracts import contract_deploy
 from wallets.deposits.pool import ethereum_pool_fill
 from wallets.models import Asset
@@ -25,7 +26,14 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(scope="session")
-def bitcoind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bitcoind]:
+def run_keys() -> None:
+    """The keys of the whole run, which nodes that tests share watch."""
+    with as_signer():
+        pass
+
+
+@pytest.fixture(scope="session")
+def bitcoind(tmp_path_factory: pytest.TempPathFactory, run_keys: None) -> Iterator[Bitcoind]:
     """A regtest bitcoind that tests share: each has addresses and rows of its own."""
     node = Bitcoind(tmp_path_factory.mktemp("bitcoind"))
     try:
@@ -53,13 +61,27 @@ def ledger_db(transactional_db: None) -> None:
 
 
 @pytest.fixture
+def empty_wallet(bitcoind: Bitcoind) -> Iterator[Bitcoind]:
+    """The shared node; whatever a test puts into our wallet is gone before the next one."""
+    yield bitcoind
+    bitcoind.empty()
+
+
+@pytest.fixture
+def desk(empty_wallet: Bitcoind, btc: Asset, books: Books, alice: User) -> Desk:
+    """Alice with 10 BTC in the books, and an empty hot wallet."""
+    books.give(alice.pk, btc.pk, GIFT)
+    return Desk(empty_wallet, btc, books, alice)
+
+
+@pytest.fixture
 def books(ledger_db: None) -> Books:
     """The engine's place: what is sent takes effect at once, unless it is closed."""
     return Books()
 
 
 @pytest.fixture
-def btc(ledger_db: None) -> Asset:
+def btc(ledger_db: None, key_file: Path) -> Asset:
     """Bitcoin, credited at three confirmations."""
     columns = {
         "name": "Bitcoin",
@@ -70,6 +92,7 @@ def btc(ledger_db: None) -> Asset:
         "transaction_url": "https://explorer.invalid/tx/{txid}",
         "withdrawal_fee": 2_000,
         "withdrawal_min": 10_000,
+        "approval_above": None,
     }
     return Asset.objects.update_or_create(code="BTC", defaults=columns)[0]
 
@@ -94,7 +117,7 @@ def usdt(eth: Asset, anvil: Anvil) -> Asset:
     """The test token, deployed on the test's own chain, credited at three confirmations."""
     columns = {"name": "Test dollar", "chain": "ethereum", "network": "ETH", "chain_decimals": 6, "confirmations": 3}
     columns |= {"withdrawal_fee": 100_000_000, "withdrawal_min": 1_000_000_000}
-    columns |= {"is_token": True, "withdrawals_open": False, "contract": ""}
+    columns |= {"is_token": True, "withdrawals_open": True, "contract": ""}
     asset = Asset.objects.update_or_create(code="USDT", defaults=columns)[0]
     contract_deploy(asset=asset, node=anvil.node)
     return asset
@@ -109,11 +132,10 @@ def address(anvil: Anvil, eth: Asset, usdt: Asset, books: Books, alice: User) ->
 
 
 @pytest.fixture
-def key_file(tmp_path: Path, settings: Settings) -> Path:
-    """A seed of its own."""
-    settings.ETHEREUM_KEY_FILE = tmp_path / "keys" / "ethereum.seed"
-    keys.keys_ensure()
-    return tmp_path / "keys" / "ethereum.seed"
+def key_file(run_keys: None) -> Iterator[Path]:
+    """The key file of the run, in a process that may sign with it."""
+    with as_signer():
+        yield settings.KEY_FILE
 
 
 @pytest.fixture

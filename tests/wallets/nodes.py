@@ -9,10 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.wallets.key_files import as_signer
 from wallets.chains import local
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
+from wallets.chains.keys import bitcoin_signing_descriptors
 
 BIN = Path(os.environ.get("MEX_NODES", Path.home() / ".cache/mex/nodes")) / "bin"
 START_S = 30.0
@@ -78,13 +80,13 @@ class Bitcoind(NodeProcess):
         )
         access = [f"-datadir={folder}", f"-rpcport={port}", "-rpcuser=mex", f"-rpcpassword={password}"]
         super().__init__([str(BIN / "bitcoind"), *flags.split(), *policy.split(), *access], folder / "stdio.log")
-        self.node = BitcoinNode(self.url, "mex")
+        self.node = BitcoinNode(self.url)
 
     def ping(self) -> None:
         self.node.tip()
 
     def prepare(self) -> None:
-        """Make both wallets and give the faucet coins."""
+        """Make both wallets and give the faucet coins; the keys must be there (tests/wallets/key_files.py)."""
         self.node.wallet_open()
         self.faucet = local.faucet_node(self.url)
         local.bitcoin_mine(self.faucet, 110)
@@ -100,6 +102,20 @@ class Bitcoind(NodeProcess):
     def settle(self) -> None:
         """Wait until the wallets have heard of what is in the mempool."""
         self.node.root.call("syncwithvalidationinterfacequeue")
+
+    def empty(self) -> None:
+        """Give all coins of our wallet to the faucet, so that the next test begins without any."""
+        self.node.rpc.call("lockunspent", True)
+        self.mine()
+        if self.node.rpc.call("getbalance"):
+            built = self.node.rpc.call(
+                "sendall", recipients=[self.fresh_address()], options={"fee_rate": 3, "psbt": True}
+            )
+            with as_signer():
+                signed = self.node.psbt_sign(built["psbt"], bitcoin_signing_descriptors())
+            self.node.broadcast(signed.raw)
+            self.settle()
+        self.mine()
 
     def received(self, address: str) -> int:
         """Return the satoshis that an address of the faucet's wallet received in blocks."""

@@ -130,7 +130,7 @@ async def test_coins_show_networks_fees_and_balances(bot: Bot, btc: Asset, books
     assert network[0]["withdrawIntegerMultiple"] == "0.00000001"
 
 
-async def test_a_token_shows_its_contract_and_that_it_stays(bot: Bot, eth: Asset) -> None:
+async def test_a_token_shows_its_contract(bot: Bot, eth: Asset) -> None:
     contract = "0x700b6A60ce7EaaEA56F065753d8dcB9653dbAD35"
 
     async def usdt() -> tuple[dict[str, object], dict[str, object]]:
@@ -141,11 +141,11 @@ async def test_a_token_shows_its_contract_and_that_it_stays(bot: Bot, eth: Asset
     coin, network = await usdt()
     assert (coin["coin"], coin["depositAllEnable"], coin["withdrawAllEnable"]) == ("USDT", False, False)
     assert (network["depositEnable"], network["withdrawEnable"], network["contractAddress"]) == (False, False, "")
+    assert network["withdrawDesc"] == "Withdrawals of USDT are closed at the moment."
     await database_sync_to_async(Asset.objects.filter(code="USDT").update)(contract=contract)
     coin, network = await usdt()
-    assert (coin["depositAllEnable"], coin["withdrawAllEnable"]) == (True, False)
-    assert (network["network"], network["contractAddress"]) == ("ETH", contract)
-    assert network["withdrawDesc"] == "Withdrawals of USDT open with the next release."
+    assert (coin["depositAllEnable"], coin["withdrawAllEnable"]) == (True, True)
+    assert (network["network"], network["contractAddress"], network["withdrawDesc"]) == ("ETH", contract, "")
     assert network["withdrawIntegerMultiple"] == "0.000001"
 
 
@@ -163,7 +163,7 @@ async def test_a_token_without_a_contract_has_no_address(
     assert (status, error["code"]) == answer
 
 
-async def test_a_token_cannot_be_withdrawn(bot: Bot, eth: Asset, books: Books, alice: User) -> None:
+async def test_a_token_without_a_contract_cannot_be_withdrawn(bot: Bot, eth: Asset, books: Books, alice: User) -> None:
     await database_sync_to_async(Asset.objects.filter(code="USDT").update)(withdrawals_open=True)
     usdt = await database_sync_to_async(Asset.objects.get)(code="USDT")
     await database_sync_to_async(books.give)(alice.pk, usdt.pk, 10**11)
@@ -266,6 +266,40 @@ async def test_withdrawals_are_listed(bot: Bot, withdrawal: Withdrawal) -> None:
             }
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "number", "note"),
+    [
+        ({"status": "collecting"}, 0, "1.5 of 2 BTC that have to come together."),
+        ({"status": "expired"}, 2, "In no block for long. It counts if it gets into one after all."),
+        (
+            {"status": "orphaned", "confirmations": -1, "lost_at_height": 100},
+            2,
+            "No longer in the chain. Your withdrawals wait until it is back.",
+        ),
+        (
+            {"status": "confirming", "confirmations": 1, "lost_at_height": 100},
+            0,
+            "In another block now. Your withdrawals wait until it is as deep as before.",
+        ),
+        (
+            {"status": "reversed", "confirmations": -1},
+            2,
+            "The chain lost it, and its credit was taken back. Please ask the operators.",
+        ),
+    ],
+)
+async def test_a_deposit_that_is_not_like_others_says_why(
+    bot: Bot, btc: Asset, deposit: Deposit, columns: dict[str, object], number: int, note: str
+) -> None:
+    await Asset.objects.aupdate(deposit_min=200_000_000)
+    await Deposit.objects.aupdate(**columns)
+
+    status, rows = await bot.ask("GET", "capital/deposit/hisrec", status=number)
+
+    assert isinstance(rows, list)
+    assert (status, [(row["status"], row["note"]) for row in rows]) == (200, [(number, note)])
 
 
 async def test_nobody_sees_what_is_someone_elses(bob: User, deposit: Deposit, withdrawal: Withdrawal) -> None:

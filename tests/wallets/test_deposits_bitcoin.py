@@ -127,10 +127,10 @@ def test_a_new_worker_goes_on_where_the_last_one_stopped(
     bitcoind.pay(address, 8_000)
     bitcoind.mine(2)
 
-    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url, "mex"), send=books.send)
+    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url), send=books.send)
     bitcoind.mine()
-    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url, "mex"), send=books.send)
-    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url, "mex"), send=books.send)
+    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url), send=books.send)
+    bitcoin_scan(asset=btc, node=BitcoinNode(bitcoind.url), send=books.send)
 
     assert [status for status, _ in states()] == ["credited", "credited"]
     assert books.balance(alice.pk, btc.pk) == (15_000, 0)
@@ -193,7 +193,7 @@ def test_a_credited_deposit_that_a_deep_reorganisation_removes_is_said_at_error_
 
     bitcoind.node.root.call("invalidateblock", block)
     bitcoind.node.root.call("sendrawtransaction", elsewhere)
-    bitcoind.mine(4)
+    bitcoind.mine(2)
     scan(bitcoind, btc, books)
     scan(bitcoind, btc, books)
 

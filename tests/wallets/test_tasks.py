@@ -24,7 +24,7 @@ from wallets import services, tasks
 from wallets.chains import health, local
 from wallets.chains.jsonrpc import ChainUnavailable
 from wallets.models import Asset, ChainCursor, ChainTransaction, Deposit, DepositAddress, Posting, Withdrawal
-from wallets.pace import Courier
+from wallets.pace import Courier, Pacer
 
 
 @pytest.fixture
@@ -36,10 +36,11 @@ def worker(
     tasks.bitcoin_node.cache_clear()
     tasks.ethereum_node.cache_clear()
     usual, tasks.courier = tasks.courier, Courier(books.send)
+    patience, tasks.pacer = tasks.pacer, Pacer()
     health._said.clear()
     pipes.connection().delete(pipes.NOTICES_KEY)
     yield books
-    tasks.courier = usual
+    tasks.courier, tasks.pacer = usual, patience
     tasks.bitcoin_node.cache_clear()
     tasks.ethereum_node.cache_clear()
 
@@ -135,7 +136,7 @@ def test_a_node_that_is_down_is_said_once_and_the_other_chain_goes_on(
 def test_a_withdrawal_goes_through_the_tasks_alone(worker: Books, bitcoind: Bitcoind, alice: User) -> None:
     btc = Asset.objects.get(code="BTC")
     bitcoind.pay(bitcoind.node.addresses_new(1)[0], 100_000_000)
-    bitcoind.mine()
+    bitcoind.mine(3)
     worker.give(alice.pk, btc.pk, 90_000_000)
     address = bitcoind.fresh_address()
     services.withdrawal_request(user_id=alice.pk, asset=btc, address=address, amount=80_000_000, send=worker.send)
@@ -244,20 +245,32 @@ def test_the_button_of_the_faucet_pays_tokens_that_workers_credit(
     assert [row.amount for row in Posting.objects.filter(credit=alice.pk)] == [12_300_000_000]
 
 
-def test_tokens_are_neither_swept_nor_paid_out_nor_kept_in_reserve(
+def test_tokens_are_swept_and_paid_out_by_the_tasks_alone(
     worker: Books, anvil: Anvil, usdt: Asset, alice: User
 ) -> None:
-    """Also when somebody opens the switch, or a withdrawal stands in the database."""
-    Asset.objects.filter(pk=usdt.pk).update(withdrawals_open=True)
-    worker.give(alice.pk, usdt.pk, 5_000_000_000)
-    Withdrawal.objects.create(user=alice, asset=usdt, address="0x" + "11" * 20, amount=2_000_000_000, fee=1)
-
-    for _ in range(4):
-        tick()
+    tick()
+    tick()
+    address = services.deposit_address_assign(user=alice, asset=usdt).address
+    anvil.pay_token(usdt.contract, address, 50_000_000)
+    destination = "0x" + "13" * 20
+    for _ in range(8):
         anvil.mine()
+        tick()
+    services.withdrawal_request(
+        user_id=alice.pk, asset=usdt, address=destination, amount=2_000_000_000, send=worker.send
+    )
+    for _ in range(12):
+        anvil.mine()
+        tick()
 
-    assert Withdrawal.objects.get().status == "held"
-    assert not ChainTransaction.objects.filter(asset=usdt).exists()
+    assert Withdrawal.objects.get().status == "confirmed"
+    assert anvil.node.token_balances(usdt.contract, [destination])[destination] == 19_000_000
+    assert list(ChainTransaction.objects.order_by("pk").values_list("kind", "status")) == [
+        ("gas", "confirmed"),
+        ("sweep", "confirmed"),
+        ("withdrawal", "confirmed"),
+    ]
+    assert worker.balance(alice.pk, usdt.pk) == (3_000_000_000, 0)
 
 
 def test_there_is_no_faucet_on_other_peoples_chains(btc: Asset, alice: User, settings: Settings) -> None:

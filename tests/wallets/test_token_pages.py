@@ -79,11 +79,13 @@ def test_the_faucet_takes_no_more_decimals_than_the_token_has(page: Client, depl
     assert "The network cannot carry so many decimals." in refused.text
 
 
-def test_the_withdrawal_page_says_that_tokens_stay(page: Client, deployed: None) -> None:
+def test_tokens_can_be_withdrawn_once_their_contract_is_known(page: Client, deployed: None) -> None:
     html = page.get("/withdraw/USDT").text
+    Asset.objects.filter(code="USDT").update(contract="")
+    unknown = page.get("/withdraw/USDT").text
 
-    assert "Withdrawals of USDT open with the next release." in html
-    assert 'id="withdraw-form"' not in html
+    assert 'id="withdraw-form"' in html
+    assert 'id="withdraw-form"' not in unknown
 
 
 def test_the_pages_of_balances_list_the_token(page: Client, deployed: None) -> None:
@@ -106,17 +108,21 @@ def admin_form(**changes: str) -> dict[str, str]:
     } | changes
 
 
-def test_an_operator_cannot_open_withdrawals_nor_change_the_contract(admin_client: Client, deployed: None) -> None:
+def test_an_operator_opens_withdrawals_and_cannot_change_the_contract(admin_client: Client, deployed: None) -> None:
     usdt = Asset.objects.get(code="USDT")
     url = reverse("admin:wallets_asset_change", args=[usdt.pk])
 
-    refused = admin_client.post(url, admin_form(withdrawals_open="on"))
-    taken = admin_client.post(url, admin_form(contract=ADDRESS, is_token="", confirmations="6"))
-
-    assert "Tokens cannot be withdrawn yet." in refused.text
-    assert taken.status_code == 302
+    Asset.objects.filter(pk=usdt.pk).update(withdrawals_open=False)
+    initially_closed = {"initial-withdrawals_open": ""}
+    taken = admin_client.post(url, admin_form(contract=ADDRESS, is_token="", confirmations="6") | initially_closed)
     usdt.refresh_from_db()
-    assert (usdt.contract, usdt.is_token, usdt.confirmations, usdt.withdrawals_open) == (CONTRACT, True, 6, False)
+    before = (usdt.contract, usdt.is_token, usdt.confirmations, usdt.withdrawals_open)
+    opened = admin_client.post(url, admin_form(withdrawals_open="on") | initially_closed)
+    usdt.refresh_from_db()
+
+    assert (taken.status_code, opened.status_code) == (302, 302)
+    assert before == (CONTRACT, True, 6, False)
+    assert usdt.withdrawals_open is True
 
 
 @pytest.mark.parametrize(
@@ -124,7 +130,6 @@ def test_an_operator_cannot_open_withdrawals_nor_change_the_contract(admin_clien
     [
         ({"chain": "ethereum"}, "This chain has its own coin already: what is added can only be a token."),
         ({"chain": "bitcoin", "is_token": "on"}, "Only Ethereum has tokens."),
-        ({"chain": "ethereum", "is_token": "on", "withdrawals_open": "on"}, "Tokens cannot be withdrawn yet."),
     ],
 )
 def test_what_cannot_be_an_asset_is_not_added(

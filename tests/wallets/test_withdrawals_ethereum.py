@@ -19,8 +19,10 @@ from wallets.deposits.pool import ethereum_pool_fill
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Deposit, Withdrawal
 from wallets.pace import Pacer
-from wallets.payouts.ethereum import ethereum_sign, ethereum_sweep
-from wallets.payouts.follow import ethereum_follow, stored_broadcast
+from wallets.payouts.ethereum import ethereum_sign
+from wallets.payouts.ethereum_follow import ethereum_follow
+from wallets.payouts.ethereum_sweeps import ethereum_sweep
+from wallets.payouts.follow import stored_broadcast
 from wallets.payouts.progress import PAYMENT_REFUSED, withdrawals_advance
 
 ETHER = 10**18
@@ -185,11 +187,12 @@ def test_what_the_hot_wallet_cannot_pay_waits_until_it_can(hot: Anvil, eth: Asse
 
 
 def test_a_payment_that_its_receiver_refuses_is_given_back(hot: Anvil, eth: Asset, books: Books, rich: User) -> None:
+    """It is not refused before it is signed, so that it costs us gas."""
     address = fresh_address()
-    hot.call("anvil_setCode", address, "0x60006000fd")
     withdrawal = request(rich, eth, books, address)
     withdrawals_advance(send=books.send)
     ethereum_sign(asset=eth, node=hot.node)
+    hot.call("anvil_setCode", address, "0x60006000fd")
     send_stored(hot, eth)
     finish(hot, eth, books)
     finish(hot, eth, books)
@@ -201,6 +204,41 @@ def test_a_payment_that_its_receiver_refuses_is_given_back(hot: Anvil, eth: Asse
     assert record.status == "failed"
     assert record.network_fee is not None
     assert books.balance(Owner.CHAIN, eth.pk) == (record.network_fee, 0)
+
+
+def test_a_payment_that_its_receiver_would_refuse_is_given_back_unsigned(
+    hot: Anvil, eth: Asset, books: Books, rich: User
+) -> None:
+    """Otherwise anybody could burn our gas as often as he likes."""
+    refusing, taking = fresh_address(), fresh_address()
+    hot.call("anvil_setCode", refusing, "0x60006000fd")
+    hot.call("anvil_setCode", taking, "0x00")
+    refused, taken = request(rich, eth, books, refusing), request(rich, eth, books, taking)
+    withdrawals_advance(send=books.send)
+    ethereum_sign(asset=eth, node=hot.node)
+    ending = status(refused)
+    send_stored(hot, eth)
+    finish(hot, eth, books)
+
+    assert ending == "ending"
+    assert (status(refused), refused.reject_reason, status(taken)) == ("rejected", PAYMENT_REFUSED, "confirmed")
+    assert refused.transaction is None
+    assert ChainTransaction.objects.count() == 1
+    assert books.balance(rich.pk, eth.pk) == (GIFT - AMOUNT, 0)
+
+
+def test_a_contract_that_would_take_more_than_the_hot_wallet_has_is_not_refused(
+    hot: Anvil, eth: Asset, books: Books, rich: User
+) -> None:
+    address = fresh_address()
+    hot.call("anvil_setCode", address, "0x00")
+    books.give(rich.pk, eth.pk, 10**10)
+    withdrawal = request(rich, eth, books, address, 1_200_000_000)
+    withdrawals_advance(send=books.send)
+
+    ethereum_sign(asset=eth, node=hot.node)
+
+    assert status(withdrawal) == "held"
 
 
 def test_our_hot_wallet_is_no_destination(hot: Anvil, eth: Asset, books: Books, rich: User) -> None:

@@ -25,6 +25,13 @@ def demand_bitcoin(address: str, units: int) -> None:
     demand(arrived == units, f"{units} satoshis should have arrived at {address}, but it was {arrived}")
 
 
+def demand_tokens(contract: str, decimals: int, address: str, units: int) -> None:
+    """Raise DemoFailed unless an address has exactly `units` of a token."""
+    value = EthereumNode().token_balances(contract, [address])[address]
+    wanted = units_to_chain(units, decimals)
+    demand(value == wanted, f"{wanted} of the token should have arrived at {address}, but it is {value}")
+
+
 def demand_ether(address: str, units: int) -> None:
     """Raise DemoFailed unless an address has exactly `units` of 10^-8 ETH."""
     wei = EthereumNode().balances([address])[address]

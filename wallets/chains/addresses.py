@@ -10,7 +10,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 from wallets.chains.segwit import AddressMalformed, segwit_decode
 from wallets.models import Chain
 
-_BECH32_PREFIXES = {"regtest": "bcrt", "signet": "tb", "testnet4": "tb"}
+BECH32_PREFIXES = {"regtest": "bcrt", "signet": "tb", "testnet4": "tb"}
 _BASE58_VERSIONS = (111, 196)  # pay to public key hash, pay to script hash; the same on all test networks
 _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}")
 _ZERO = "0x" + "0" * 40
@@ -29,7 +29,7 @@ def address_normalize(chain: str, address: str) -> str:
 
 
 def _bitcoin(address: str) -> str:
-    prefix = _BECH32_PREFIXES[settings.BITCOIN_NETWORK]
+    prefix = BECH32_PREFIXES[settings.BITCOIN_NETWORK]
     if address.lower().startswith(prefix + "1"):
         version, program = segwit_decode(prefix, address)
         # Coins sent to a witness version without rules yet could be taken by anyone.

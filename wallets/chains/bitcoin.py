@@ -1,6 +1,6 @@
 """What we ask of bitcoind, in our own terms: satoshis as integers, wallet entries as structs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +8,13 @@ import msgspec
 from bitcoin.core import CTransaction, b2lx
 from django.conf import settings
 
+from wallets.chains.descriptors import Descriptor, descriptor_checksum
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
+from wallets.chains.keys import bitcoin_descriptors, bitcoin_signing_descriptors
+from wallets.chains.ownership import strange_addresses
 from wallets.chains.place import GONE, Place
+from wallets.chains.psbt import Psbt, psbt_read
+from wallets.chains.watch import History, WalletForeign, watch_wallet_open
 
 DEPOSIT_LABEL = "deposit"
 _SATOSHIS = 10**8
@@ -20,9 +25,11 @@ NOT_FOUND = -5
 ALREADY_IN_CHAIN = -27
 _UNDECIDED = (-25, -26, ALREADY_IN_CHAIN)
 """Refusals of a broadcast that do not mean failure: inputs spent (perhaps by this very transaction), policy, mined."""
-_WALLET_ERROR = -4
-_ALREADY_LOADED = -35
-_NO_SUCH_WALLET = -18
+_PARAMETER = -8
+_PAYMENT_REFUSALS = (-3, -4, NOT_FOUND, _PARAMETER)
+"""Of a payment: its amount, the coins for it, its address, or the same address twice."""
+FEE_SLACK_PERCENT = 105
+"""What a fee may be of the ceiling times the size, which is only known once everything is signed."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -46,8 +53,26 @@ class SignedBitcoin(msgspec.Struct, frozen=True):
     inputs: tuple[tuple[str, int], ...]
 
 
-class HotWalletShort(Exception):
-    """Raised when the hot wallet cannot pay a withdrawal at the moment."""
+class NotSigned(Exception):
+    """Raised when a transaction did not come back signed, whole and unchanged."""
+
+
+class Coin(msgspec.Struct, frozen=True):
+    """An output that the wallet can spend."""
+
+    txid: str
+    number: int
+    satoshis: int
+    confirmations: int
+
+    @property
+    def outpoint(self) -> tuple[str, int]:
+        """How transactions name it."""
+        return self.txid, self.number
+
+
+class PaymentRefused(Exception):
+    """Raised when the wallet cannot pay something at the moment: too few coins, too small an amount, an address."""
 
 
 def satoshis(amount: Decimal | int) -> int:
@@ -62,6 +87,22 @@ def inputs_of(raw: str) -> tuple[tuple[str, int], ...]:
     """Return the outputs that a transaction spends, as (txid, number)."""
     transaction = CTransaction.deserialize(bytes.fromhex(raw))
     return tuple((b2lx(item.prevout.hash), item.prevout.n) for item in transaction.vin)
+
+
+def single_keys(asked: Psbt, descriptors: Sequence[Descriptor]) -> list[str]:
+    """Return the private descriptor of each coin that a PSBT spends. Raises NotSigned when one is not ours."""
+    found = set()
+    for coin in asked.inputs:
+        ours = [
+            item.single(origin.path[-1])
+            for origin in coin.origins
+            for item in descriptors
+            if origin.fingerprint == item.fingerprint and origin.path and item.path(origin.path[-1]) == origin.path
+        ]
+        if not ours:
+            raise NotSigned(f"the coin {coin.txid}:{coin.number} is not of our keys")
+        found.update(ours)
+    return sorted(found)
 
 
 def txid_of(raw: str) -> str:
@@ -79,24 +120,12 @@ class BitcoinNode:
         self.rpc = JsonRpc(url, path=f"/wallet/{self.wallet}")
         self._slow = JsonRpc(url, path=f"/wallet/{self.wallet}", timeout_s=_SCAN_TIMEOUT_S)
 
-    def wallet_open(self) -> None:
-        """Load the wallet, or make it at the first start."""
-        try:
-            self.root.call("loadwallet", filename=self.wallet, load_on_startup=True)
-        except ChainRefused as refusal:
-            if refusal.code == _ALREADY_LOADED:
-                return
-            if refusal.code != _NO_SUCH_WALLET:
-                raise
-            self._wallet_create()
+    def wallet_open(self, history: Callable[[], History] = History) -> None:
+        """Have our watch-only wallet loaded, made at the first start. Raises KeysMissing or WalletForeign, too.
 
-    def _wallet_create(self) -> None:
-        try:
-            self.root.call("createwallet", wallet_name=self.wallet, load_on_startup=True, repeatable=False)
-        except ChainRefused as refusal:
-            # Another process made it between our two calls.
-            if refusal.code != _WALLET_ERROR or self.wallet not in self.root.call("listwallets"):
-                raise
+        `history` tells what it had watched before, if it has to be made again.
+        """
+        watch_wallet_open(self.root, self._slow, self.wallet, bitcoin_descriptors(), history)
 
     def tip(self) -> tuple[int, str]:
         """Return height and hash of the best block."""
@@ -146,58 +175,155 @@ class BitcoinNode:
         return found
 
     def addresses_new(self, count: int) -> list[str]:
-        """Return new deposit addresses."""
+        """Return new deposit addresses. Raises WalletForeign, too, when the node's are not of our keys."""
         # The type is named because some builds fall back to legacy addresses whatever the node was told.
-        answers = self.rpc.batch("getnewaddress", [[DEPOSIT_LABEL, "bech32"]] * count)
+        answers = self.rpc.batch("getnewaddress", [[DEPOSIT_LABEL, settings.BITCOIN_ADDRESS_TYPE]] * count)
         for answer in answers:
             if isinstance(answer, ChainRefused):
                 raise answer
-        return [str(answer) for answer in answers]
+        addresses = [str(answer) for answer in answers]
+        self._addresses_check(addresses)
+        return addresses
+
+    def _addresses_check(self, addresses: Sequence[str]) -> None:
+        told = self.rpc.batch("getaddressinfo", [[address] for address in addresses])
+        for answer in told:
+            if isinstance(answer, ChainRefused):
+                raise answer
+        pairs = [(address, str(answer.get("desc", ""))) for address, answer in zip(addresses, told, strict=True)]
+        strange = strange_addresses(pairs, bitcoin_descriptors())
+        if strange:
+            raise WalletForeign(f"the Bitcoin node gave {strange[0]}, which is not of our keys: it is not handed out")
+
+    def payment_fund(
+        self,
+        outputs: Sequence[tuple[str, int]],
+        fee_rate: int,
+        *,
+        inputs: Sequence[tuple[str, int]] = (),
+        confirmations: int = 1,
+        is_whole: bool = False,
+    ) -> str:
+        """Return a PSBT that pays satoshis to addresses, for satoshis per 1,000 vB; its coins are locked in the wallet.
+
+        It spends `inputs`, and whatever coins with `confirmations` are needed beside them; without any, also our own
+        change that is not confirmed. `is_whole`: just the inputs, and the fee is taken out of the one output.
+
+        Raises PaymentRefused.
+        """
+        options: dict[str, object] = {"fee_rate": Decimal(fee_rate) / 1000, "lockUnspents": True, "replaceable": True}
+        options |= {"change_type": "bech32", "add_inputs": not is_whole}
+        if is_whole:
+            options["subtractFeeFromOutputs"] = [0]
+        elif inputs:
+            # Never the change of the very transaction that this one replaces.
+            options["minconf"] = max(confirmations, 1)
+        spent = [{"txid": txid, "vout": number} for txid, number in inputs]
+        paid = [{address: Decimal(amount) / _SATOSHIS} for address, amount in outputs]
+        try:
+            return str(self.rpc.call("walletcreatefundedpsbt", spent, paid, 0, options)["psbt"])
+        except ChainRefused as refusal:
+            if refusal.code in _PAYMENT_REFUSALS:
+                raise PaymentRefused(refusal.message) from refusal
+            raise
 
     def payment_sign(self, address: str, amount: int, fee_rate: int) -> SignedBitcoin:
-        """Return a signed payment of `amount` satoshis that nobody has seen yet; its inputs are locked in the wallet.
+        """Return a signed payment of satoshis, for sat/vB, that nobody has seen yet. Raises PaymentRefused."""
+        psbt = self.payment_fund([(address, amount)], fee_rate * 1000)
+        return self.psbt_sign(psbt, bitcoin_signing_descriptors())
 
-        Raises HotWalletShort when the wallet has too little that is confirmed or its own change.
+    def psbt_sign(self, psbt: str, descriptors: Sequence[str]) -> SignedBitcoin:
+        """Return a transaction of our coins, signed as it was asked for. Signing workers only.
+
+        The node does the signing, and is told no more than the keys of the very coins that are spent. Raises NotSigned
+        when a coin is not ours, or the answer is not complete, or does anything but what was asked.
         """
-        options = {"fee_rate": fee_rate, "lockUnspents": True, "replaceable": True, "change_type": "bech32"}
-        outputs = [{address: Decimal(amount) / _SATOSHIS}]
-        try:
-            funded = self.rpc.call("walletcreatefundedpsbt", [], outputs, 0, options)
-        except ChainRefused as refusal:
-            if refusal.code == _WALLET_ERROR:
-                raise HotWalletShort(refusal.message) from refusal
-            raise
-        signed = self.rpc.call("walletprocesspsbt", funded["psbt"])
-        assert signed["complete"], "the wallet could not sign what it funded itself"
-        raw = str(signed["hex"])
-        return SignedBitcoin(txid_of(raw), raw, satoshis(funded["fee"]), inputs_of(raw))
+        asked = psbt_read(psbt)
+        keys = single_keys(asked, [Descriptor.parse(text) for text in descriptors])
+        requests = [f"{text}#{descriptor_checksum(text)}" for text in keys]
+        answer = self.root.call("descriptorprocesspsbt", psbt, requests, "DEFAULT", True, True)
+        if not answer["complete"]:
+            raise NotSigned("the node could not sign all of the transaction")
+        raw = str(answer["hex"])
+        if not asked.is_signed_as(raw):
+            raise NotSigned("the node signed another transaction than it was asked to")
+        return SignedBitcoin(txid_of(raw), raw, asked.fee_satoshis, inputs_of(raw))
 
     def inputs_lock(self, inputs: Sequence[tuple[str, int]]) -> None:
         """Keep the wallet from spending these outputs again, also after its restart. Spent ones are left alone."""
-        for txid, number in inputs:
-            try:
-                self.rpc.call("lockunspent", False, [{"txid": txid, "vout": number}], True)
-            except ChainRefused as refusal:
-                if refusal.code != -8:  # -8: spent already, by the transaction that we keep it for
-                    raise
+        self._lock([[False, [{"txid": txid, "vout": number}], True] for txid, number in inputs])
 
-    def inputs_unlock(self, inputs: Sequence[tuple[str, int]]) -> None:
-        """Give outputs back that nothing stored will spend."""
-        for txid, number in inputs:
-            try:
-                self.rpc.call("lockunspent", True, [{"txid": txid, "vout": number}])
-            except ChainRefused as refusal:
-                if refusal.code != -8:
-                    raise
+    def inputs_lock_for_now(self, inputs: Sequence[tuple[str, int]]) -> None:
+        """Keep the wallet from spending these outputs until they are unlocked, or the node stops."""
+        self._lock([[False, [{"txid": txid, "vout": number}]] for txid, number in inputs])
+
+    def inputs_unlock(self, inputs: Sequence[tuple[str, int]]) -> int:
+        """Give outputs back that nothing stored will spend; return how many can be spent again."""
+        return self._lock([[True, [{"txid": txid, "vout": number}]] for txid, number in inputs])
+
+    def _lock(self, calls: Sequence[Sequence[object]]) -> int:
+        done = 0
+        for start in range(0, len(calls), _BATCH):
+            for answer in self.rpc.batch("lockunspent", calls[start : start + _BATCH]):
+                # Refused for a parameter: spent already by the transaction that it is kept for, or not locked any more.
+                if not isinstance(answer, ChainRefused):
+                    done += 1
+                elif answer.code != _PARAMETER:
+                    raise answer
+        return done
 
     def inputs_locked(self) -> set[tuple[str, int]]:
         """Return the outputs that are locked."""
         return {(str(item["txid"]), int(item["vout"])) for item in self.rpc.call("listlockunspent")}
 
+    def coins(self, confirmations: int = 0, confirmations_max: int = 9_999_999) -> list[Coin]:
+        """Return what the wallet can spend now: confirmed, or its own change; nothing that is locked."""
+        items = self._slow.call("listunspent", confirmations, confirmations_max, [], False)
+        return [
+            Coin(str(item["txid"]), int(item["vout"]), satoshis(item["amount"]), int(item["confirmations"]))
+            for item in items
+        ]
+
+    def change_address(self) -> str:
+        """Return a new address of our own, where no deposit is expected."""
+        return str(self.rpc.call("getrawchangeaddress", "bech32"))
+
+    def fee_estimate(self, blocks: int) -> int | None:
+        """Return the rate to be mined within so many blocks, in satoshis per 1,000 vB; None if the node knows none."""
+        rate = self.root.call("estimatesmartfee", blocks).get("feerate")
+        return None if rate is None else satoshis(rate)
+
+    def fee_minimum(self) -> int:
+        """Return the fee rate below which the node keeps nothing at the moment, in satoshis per 1,000 vB."""
+        info = self.root.call("getmempoolinfo")
+        return max(satoshis(info["mempoolminfee"]), satoshis(info["minrelaytxfee"]))
+
+    def pending(self, txids: Sequence[str]) -> set[str]:
+        """Return those transactions that wait in the node's mempool."""
+        found: set[str] = set()
+        for start in range(0, len(txids), _BATCH):
+            chunk = txids[start : start + _BATCH]
+            answers = self.root.batch("getmempoolentry", [[txid] for txid in chunk])
+            for txid, answer in zip(chunk, answers, strict=True):
+                if not isinstance(answer, ChainRefused):
+                    found.add(txid)
+                elif answer.code != NOT_FOUND:
+                    raise answer
+        return found
+
+    def tip_time_s(self) -> int:
+        """Return when the newest block was made, in seconds since 1970; its miner says so."""
+        return int(self.root.call("getblockheader", self.tip()[1])["time"])
+
     def broadcast(self, raw: str) -> str:
-        """Send a stored transaction; return "" when the node has it, else why that is not sure."""
+        """Send a stored transaction; return "" when the node has it, else why that is not sure.
+
+        The node refuses one that pays more than our ceiling.
+        """
+        # Signatures are a few bytes shorter than what the wallet reckons with, so the true rate is a little higher.
+        ceiling = Decimal(settings.BITCOIN_FEE_CEILING * FEE_SLACK_PERCENT * 10) / _SATOSHIS
         try:
-            self.root.call("sendrawtransaction", raw)
+            self.root.call("sendrawtransaction", raw, ceiling)
         except ChainRefused as refusal:
             if refusal.code == ALREADY_IN_CHAIN:
                 return ""

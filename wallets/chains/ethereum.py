@@ -3,6 +3,7 @@
 Plain JSON-RPC: half the cost of web3's formatters in the scanner, and errors keep their code.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from wallets.chains.tokens import (
     DECIMALS_CALL,
     TRANSFER_TOPIC,
     TokenPayment,
+    balance_call,
     is_consent,
     number_of,
     payment_of_log,
@@ -22,11 +24,15 @@ from wallets.chains.tokens import (
     payments_of_logs,
     transfer_call,
 )
+from wallets.chains.traces import InternalPayment, internal_payments
 
+_TRACES_ASK_S = 600.0
 GAS_PLAIN = 21_000
 GAS_CONTRACT = 100_000
 """Gas limit of a payment to a contract: enough for a wallet that notes a receipt, too little for mischief."""
 GWEI = 10**9
+_REVERTED = 3
+"""The code of a call that a contract refused."""
 _TIP = GWEI
 
 
@@ -40,12 +46,13 @@ class Payment(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A block and the payments in it, successful or not."""
+    """A block and the payments in it, successful or not. `runs_code`: contracts may have moved ether in it, too."""
 
     height: int
     hash: str
     parent: str
     payments: tuple[Payment, ...]
+    runs_code: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -70,6 +77,8 @@ class EthereumNode:
 
     def __init__(self, url: str | None = None) -> None:
         self.rpc = JsonRpc(url or settings.ETHEREUM_RPC_URL)
+        self._has_traces = False
+        self._traces_asked: float | None = None
 
     def height(self) -> int:
         """Return the height of the best block."""
@@ -108,6 +117,33 @@ class EthereumNode:
             if not isinstance(answer, ChainRefused) and is_consent(answer)
         )
         return Waiting(_block(block).payments, tuple(tokens))
+
+    def offers_traces(self) -> bool:
+        """Return whether the node tells what contracts do inside a transaction; one that does not is asked again."""
+        if not settings.ETHEREUM_TRACES:
+            return False
+        now = time.monotonic()
+        if self._traces_asked is None or (not self._has_traces and now > self._traces_asked + _TRACES_ASK_S):
+            try:
+                self.rpc.call("trace_block", "latest")
+            except ChainRefused:
+                self._has_traces = False
+            else:
+                self._has_traces = True
+            self._traces_asked = now
+        return self._has_traces
+
+    def internal_payments(self, blocks: Sequence[Block]) -> dict[str, tuple[InternalPayment, ...]]:
+        """Return for each block (by hash) the ether that contracts moved in it.
+
+        Raises ChainRefused for a block that is gone: traces are asked for by height.
+        """
+        running = [block for block in blocks if block.runs_code]
+        answers = _accepted(self.rpc.batch("trace_block", [[hex(block.height)] for block in running]))
+        for block, traces in zip(running, answers, strict=True):
+            if not traces or any(trace["blockHash"] != block.hash for trace in traces):
+                raise ChainRefused(0, f"block {block.hash} is not at height {block.height} any more", "trace_block")
+        return {block.hash: internal_payments(traces) for block, traces in zip(running, answers, strict=True)}
 
     def token_payees(self, block_hashes: Sequence[str], contracts: Sequence[str]) -> dict[str, set[str]]:
         """Return for each transaction in these blocks that moves tokens of these contracts, who receives some.
@@ -148,26 +184,94 @@ class EthereumNode:
             found[txid] = None if answer is None else _receipt(answer)
         return found
 
-    def balances(self, addresses: Sequence[str]) -> dict[str, int]:
-        """Return what each address has, in wei."""
-        answers = self.rpc.batch("eth_getBalance", [[address, "latest"] for address in addresses])
-        for answer in answers:
-            if isinstance(answer, ChainRefused):
-                raise answer
+    def balances(self, addresses: Sequence[str], height: int | None = None) -> dict[str, int]:
+        """Return what each address has, in wei; as of a block, or of the last one."""
+        block = _block_name(height)
+        answers = _accepted(self.rpc.batch("eth_getBalance", [[address, block] for address in addresses]))
         return {address: int(answer, 16) for address, answer in zip(addresses, answers, strict=True)}
 
-    def transaction_count(self, address: str) -> int:
-        """Return how many transactions of an address are in blocks: the chain's next nonce."""
-        return int(self.rpc.call("eth_getTransactionCount", address, "latest"), 16)
+    def token_balances(self, contract: str, addresses: Sequence[str], height: int | None = None) -> dict[str, int]:
+        """Return what each address has of a token, in its smallest unit; where there is no contract, nothing."""
+        block = _block_name(height)
+        calls = [[{"to": contract, "data": balance_call(address)}, block] for address in addresses]
+        answers = _accepted(self.rpc.batch("eth_call", calls))
+        return {address: number_of(answer) or 0 for address, answer in zip(addresses, answers, strict=True)}
 
-    def gas_limit(self, address: str) -> int:
-        """Return the gas that a payment to an address may use."""
-        return GAS_PLAIN if self.rpc.call("eth_getCode", address, "latest") == "0x" else GAS_CONTRACT
+    def transaction_count(self, address: str, height: int | None = None) -> int:
+        """Return how many transactions of an address are in blocks: the chain's next nonce."""
+        return int(self.rpc.call("eth_getTransactionCount", address, _block_name(height)), 16)
+
+    def transaction_counts(self, addresses: Sequence[str]) -> dict[str, int]:
+        """Return the chain's next nonce of each address."""
+        answers = _accepted(self.rpc.batch("eth_getTransactionCount", [[address, "latest"] for address in addresses]))
+        return {address: int(answer, 16) for address, answer in zip(addresses, answers, strict=True)}
+
+    def transaction_at(self, sender: str, nonce: int, height: int) -> str | None:
+        """Return the id of the transaction of a sender that is in a block at this height; None if that is none."""
+        block = self.rpc.call("eth_getBlockByNumber", hex(height), True)
+        for item in block["transactions"] if block else ():
+            if to_checksum_address(item["from"]) == sender and int(item["nonce"], 16) == nonce:
+                return str(item["hash"])
+        return None
+
+    def gas_limits(self, addresses: Sequence[str]) -> dict[str, int]:
+        """Return the gas that a payment of ether to each address may use."""
+        answers = _accepted(self.rpc.batch("eth_getCode", [[address, "latest"] for address in addresses]))
+        return {
+            address: GAS_PLAIN if code == "0x" else GAS_CONTRACT
+            for address, code in zip(addresses, answers, strict=True)
+        }
+
+    def are_refused(self, sender: str, payments: Sequence[tuple[str, int]]) -> list[bool]:
+        """Return for each payment of ether (to, wei) whether the contract there would refuse it now.
+
+        Only where the node says that the contract did: that it cannot tell, or that funds are missing, is no refusal.
+        """
+        calls = [
+            [{"from": sender, "to": to, "value": hex(wei), "gas": hex(GAS_CONTRACT)}, "latest"] for to, wei in payments
+        ]
+        answers = self.rpc.batch("eth_call", calls)
+        return [isinstance(answer, ChainRefused) and answer.code == _REVERTED for answer in answers]
+
+    def token_gas(self, contract: str, transfers: Sequence[tuple[str, str, int]]) -> list[int | str]:
+        """Return the gas that each transfer (sender, recipient, value) of a token would use now.
+
+        In the place of one that would move nothing stands why: the contract refuses it, or answers that it does not.
+        """
+        calls = [
+            {"from": sender, "to": contract, "data": transfer_call(recipient, value)}
+            for sender, recipient, value in transfers
+        ]
+        answers = self.rpc.batch("eth_call", [[call, "latest"] for call in calls])
+        estimates = self.rpc.batch("eth_estimateGas", [[call] for call in calls])
+        found: list[int | str] = []
+        for answer, estimate in zip(answers, estimates, strict=True):
+            if isinstance(answer, ChainRefused) or isinstance(estimate, ChainRefused):
+                found.append(str(answer if isinstance(answer, ChainRefused) else estimate))
+            elif not is_consent(answer):
+                found.append("the contract says that it would move nothing")
+            else:
+                found.append(int(estimate, 16))
+        return found
+
+    def base_fee(self) -> int:
+        """Return the base fee of the last block, in wei per gas."""
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
+
+    def tip_suggested(self) -> int:
+        """Return the tip that the node suggests, in wei per gas; 0 when it suggests none."""
+        try:
+            return int(self.rpc.call("eth_maxPriorityFeePerGas"), 16)
+        except ChainRefused:
+            return 0  # not every node offers this; there is a floor
 
     def fee_per_gas(self) -> tuple[int, int]:
         """Return (highest fee, tip) per gas in wei, for a transaction that should be mined soon (EIP-1559)."""
-        block = self.rpc.call("eth_getBlockByNumber", "latest", False)
-        return 2 * int(block["baseFeePerGas"], 16) + _TIP, _TIP
+        return 2 * self.base_fee() + _TIP, _TIP
+
+    def block_time(self) -> int:
+        """Return the time of the last block, in seconds."""
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def broadcast(self, raw: str) -> str:
         """Send a stored transaction; return "" when the node took it, else what it said.
@@ -181,6 +285,18 @@ class EthereumNode:
         return ""
 
 
+def _block_name(height: int | None) -> str:
+    return "latest" if height is None else hex(height)
+
+
+def _accepted(answers: list[Any]) -> list[Any]:
+    """Return the answers of a batch, which are JSON. Raises ChainRefused when one is a refusal."""
+    for answer in answers:
+        if isinstance(answer, ChainRefused):
+            raise answer
+    return answers
+
+
 def _block(answer: dict[str, Any]) -> Block:
     payments = tuple(
         Payment(
@@ -192,7 +308,9 @@ def _block(answer: dict[str, Any]) -> Block:
         for item in answer["transactions"]
         if item.get("to") and int(item["value"], 16) > 0
     )
-    return Block(int(answer["number"], 16), answer["hash"] or "", answer["parentHash"], payments)
+    # With the least gas that there is, a transaction can pay and do nothing else.
+    runs_code = any(int(item["gas"], 16) > GAS_PLAIN for item in answer["transactions"])
+    return Block(int(answer["number"], 16), answer["hash"] or "", answer["parentHash"], payments, runs_code)
 
 
 def _receipt(answer: dict[str, Any]) -> Receipt:

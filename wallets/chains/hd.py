@@ -13,8 +13,11 @@ from bitcoin.base58 import Base58Error, CBase58Data
 from coincurve import PrivateKey, PublicKey
 
 _HARDENED = 1 << 31
-_VERSION_PUBLIC = bytes.fromhex("0488b21e")  # "xpub"
 _PAYLOAD_BYTES = 78
+_XPUB, _TPUB = bytes.fromhex("0488b21e"), bytes.fromhex("043587cf")
+_XPRV, _TPRV = bytes.fromhex("0488ade4"), bytes.fromhex("04358394")
+_WIF_VERSION = {False: 0x80, True: 0xEF}
+_WIF_COMPRESSED = b"\x01"
 
 
 class PrivateNode(msgspec.Struct, frozen=True):
@@ -38,6 +41,24 @@ class PrivateNode(msgspec.Struct, frozen=True):
         for number in _numbers(path):
             node = node._child(number)
         return node
+
+    @staticmethod
+    def from_xprv(text: str) -> "PrivateNode":
+        """Read an extended private key, of test networks too. Raises ValueError unless it is one."""
+        payload = _payload(text, (_XPRV, _TPRV))
+        return PrivateNode(payload[46:], payload[13:45], payload[4], payload[5:9], int.from_bytes(payload[9:13]))
+
+    def xprv(self, *, testnet: bool = False) -> str:
+        """Return this node as an extended private key, which is a secret like the seed."""
+        return _extended(_TPRV if testnet else _XPRV, self, bytes(1) + self.key)
+
+    def wif(self, *, testnet: bool = False) -> str:
+        """Return this node's own key as wallets import it; nothing else can be derived from that."""
+        return str(CBase58Data.from_bytes(self.key + _WIF_COMPRESSED, _WIF_VERSION[testnet]))
+
+    def fingerprint(self) -> bytes:
+        """Return the four bytes by which descriptors name this node."""
+        return self.public().fingerprint()
 
     def public(self) -> "PublicNode":
         """Return the public side of this node."""
@@ -69,14 +90,8 @@ class PublicNode(msgspec.Struct, frozen=True):
 
     @staticmethod
     def from_xpub(text: str) -> "PublicNode":
-        """Read an extended public key. Raises ValueError unless it is one, with its checksum right."""
-        try:
-            checked = CBase58Data(text)
-        except Base58Error as error:
-            raise ValueError(f"not an extended public key: {error}") from None
-        payload = bytes([checked.nVersion]) + bytes(checked)
-        if len(payload) != _PAYLOAD_BYTES or payload[:4] != _VERSION_PUBLIC:
-            raise ValueError("not an extended public key")
+        """Read an extended public key, of test networks too. Raises ValueError unless it is one."""
+        payload = _payload(text, (_XPUB, _TPUB))
         return PublicNode(
             key=PublicKey(payload[45:]).format(),
             chain_code=payload[13:45],
@@ -85,11 +100,13 @@ class PublicNode(msgspec.Struct, frozen=True):
             number=int.from_bytes(payload[9:13]),
         )
 
-    def xpub(self) -> str:
+    def xpub(self, *, testnet: bool = False) -> str:
         """Return this node as an extended public key."""
-        place = bytes([self.depth]) + self.parent_fingerprint + self.number.to_bytes(4)
-        payload = _VERSION_PUBLIC + place + self.chain_code + self.key
-        return str(CBase58Data.from_bytes(payload[1:], payload[0]))
+        return _extended(_TPUB if testnet else _XPUB, self, self.key)
+
+    def fingerprint(self) -> bytes:
+        """Return the four bytes by which descriptors name this node."""
+        return _fingerprint(self.key)
 
     def derive(self, path: str) -> "PublicNode":
         """Return the node at a path below this one. Raises ValueError for a hardened step: it needs the private key."""
@@ -103,10 +120,28 @@ class PublicNode(msgspec.Struct, frozen=True):
         return node
 
 
+def _payload(text: str, versions: tuple[bytes, ...]) -> bytes:
+    """Return the bytes of an extended key of one of these versions; the checksum is looked at."""
+    try:
+        checked = CBase58Data(text)
+    except Base58Error as error:
+        raise ValueError(f"not an extended key: {error}") from None
+    payload = bytes([checked.nVersion]) + bytes(checked)
+    if len(payload) != _PAYLOAD_BYTES or payload[:4] not in versions:
+        raise ValueError("not an extended key of this kind")
+    return payload
+
+
+def _extended(version: bytes, node: PrivateNode | PublicNode, key: bytes) -> str:
+    place = bytes([node.depth]) + node.parent_fingerprint + node.number.to_bytes(4)
+    payload = version + place + node.chain_code + key
+    return str(CBase58Data.from_bytes(payload[1:], payload[0]))
+
+
 def _numbers(path: str) -> Iterator[int]:
     for step in path.removeprefix("m").strip("/").split("/"):
         if step:
-            yield int(step.rstrip("'")) + (_HARDENED if step.endswith("'") else 0)
+            yield int(step.rstrip("'h")) + (_HARDENED if step.endswith(("'", "h")) else 0)
 
 
 def _fingerprint(public: bytes) -> bytes:

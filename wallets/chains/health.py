@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
+from wallets.chains.keyfile import KeysMissing, KeysUnusable
+from wallets.chains.networks import WrongNetwork
+from wallets.chains.watch import WalletForeign
 
 log = logging.getLogger(__name__)
 _said: dict[str, str] = {}
@@ -23,8 +26,17 @@ def node_watch(chain: str) -> Iterator[None]:
         if say_once(chain, str(refusal)):
             log.exception("the %s node refuses what it should not, work on it waits", chain)
         return
-    if _said.pop(chain, None) is not None:
+    except (KeysUnusable, WalletForeign, WrongNetwork) as error:
+        if say_once(chain, str(error)):
+            # At the first start of all, the signing worker is about to make them.
+            level = logging.WARNING if isinstance(error, KeysMissing) else logging.ERROR
+            log.log(level, "work on %s waits: %s", chain, error)
+        return
+    before = _said.pop(chain, None)
+    if before == "down":
         log.info("the %s node answers again", chain)
+    elif before is not None:
+        log.info("work on %s goes on", chain)
 
 
 def say_once(topic: str, state: str) -> bool:

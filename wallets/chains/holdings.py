@@ -1,131 +1,241 @@
-"""What we have on a chain, read from its node: for the audit."""
+"""What we have on a chain, address by address, as of one block: for the audit and for everybody.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+Nothing here trusts a wallet's own idea of its balance. Bitcoin's coins are those of the set of unspent outputs, so that
+what waits in a mempool, was forgotten there, or is locked makes no difference.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from eth_utils.address import to_checksum_address
 
 from mex.money import cost_from_chain, units_from_chain
 from wallets.chains.bitcoin import satoshis
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
 from wallets.chains.keys import KeysMissing, hot_address
-from wallets.chains.tokens import balance_call, number_of
-from wallets.models import Asset, Chain, DepositAddress
+from wallets.chains.tokens import balance_call, number_of, payments_of_logs
+from wallets.models import Asset, Chain, ChainTransaction, DepositAddress
 
 _NOT_FOUND = -5
+_SCAN_GOES_ON = -8
 _BATCH = 500
+_SCAN_TIMEOUT_S = 100.0  # of a public network's unspent outputs; a local one takes milliseconds
 
 
 class ChainBusy(Exception):
     """Raised when the chain moved while it was read, so that its figures do not belong together: read again."""
 
 
+class Role(StrEnum):
+    """Whose hands an address is in."""
+
+    HOT = "hot"
+    DEPOSIT = "deposit"
+    COLD = "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressCoins:
+    """Units at one address, rounded down."""
+
+    address: str
+    role: Role
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A transaction of ours that is in the chain. `fee`: units; None where only we know it (Bitcoin)."""
+
+    succeeded: bool = True
+    fee: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Coins:
-    """Units of an asset that we have on chain, and what each transaction asked about took away from them, fee included.
+    """Units of an asset that we have as of a block: at hand (hot wallet and deposit addresses), and at cold addresses.
 
-    One that the chain does not have took nothing.
+    `seen` has those transactions asked about that are in the chain up to this block.
     """
 
     units: int
-    sent: dict[str, int]
+    cold: int = 0
+    height: int = 0
+    block_hash: str = ""
+    addresses: tuple[AddressCoins, ...] = ()
+    seen: dict[str, Sighting] = field(default_factory=dict)
 
 
 def coins_read(asset: Asset, txids: Sequence[str]) -> Coins:
-    """Return our coins on an asset's chain, as of one moment. Raises ChainUnavailable, ChainRefused or ChainBusy."""
+    """Return our coins on an asset's chain as of one block. Raises ChainUnavailable, ChainRefused or ChainBusy."""
     if asset.chain == Chain.BITCOIN:
         return _bitcoin(asset, txids)
-    return _token(asset) if asset.is_token else _ethereum(asset, txids)
+    return _ethereum(asset, txids)
+
+
+def cold_addresses(asset: Asset) -> set[str]:
+    """Return every address whose coins count as cold: the one of now, and those that we ever sent to."""
+    sent = ChainTransaction.objects.filter(asset=asset, kind=ChainTransaction.Kind.COLD).exclude(recipient="")
+    found = set(sent.values_list("recipient", flat=True)) | ({asset.cold_address} - {""})
+    # An operator may have written it in small letters.
+    return {str(to_checksum_address(address)) for address in found} if asset.chain == Chain.ETHEREUM else found
 
 
 def _bitcoin(asset: Asset, txids: Sequence[str]) -> Coins:
     rpc = JsonRpc(settings.BITCOIN_RPC_URL, path=f"/wallet/{settings.BITCOIN_WALLET}")
-    before = rpc.call("getbalances")["mine"]
-    sent = {txid: _sent_bitcoin(rpc, txid) for txid in txids}
-    if rpc.call("getbalances")["mine"] != before:
-        raise ChainBusy("the bitcoin wallet moved each time while it was read")
-    # "trusted" has our own unconfirmed change in it, and no unconfirmed coins of others.
-    units, _ = units_from_chain(satoshis(before["trusted"]), asset.chain_decimals)
-    return Coins(units, {txid: cost_from_chain(value, asset.chain_decimals) for txid, value in sent.items()})
+    cold = cold_addresses(asset)
+    scan = _unspent(rpc, cold)
+    height, block_hash = int(scan["height"]), str(scan["bestblock"])
+    by_script: dict[str, tuple[str, int]] = {}
+    for coin in scan["unspents"]:
+        script = str(coin["scriptPubKey"])
+        desc, before = by_script.get(script, (str(coin["desc"]), 0))
+        by_script[script] = desc, before + satoshis(coin["amount"])
+    values = _with_addresses(rpc, by_script)
+    seen = _seen_bitcoin(rpc, txids, height)
+    if rpc.call("getblockhash", height) != block_hash:
+        raise ChainBusy("bitcoin's blocks were exchanged while they were read")
+    deposits = set(DepositAddress.objects.filter(asset__chain=asset.chain).values_list("address", flat=True))
+    return _coins(asset, values, deposits, cold, height, block_hash, seen)
 
 
-def _sent_bitcoin(rpc: JsonRpc, txid: str) -> int:
-    """Return the satoshis that a transaction of ours took out of the wallet."""
+def _unspent(rpc: JsonRpc, cold: Iterable[str]) -> dict[str, Any]:
+    """Return what the node says is unspent of our wallet's descriptors and the cold addresses."""
+    wanted: list[object] = [
+        {"desc": entry["desc"], "range": entry["range"][1]} if "range" in entry else entry["desc"]
+        for entry in rpc.call("listdescriptors")["descriptors"]
+    ]
+    wanted += [f"addr({address})" for address in sorted(cold)]
+    slow = JsonRpc(settings.BITCOIN_RPC_URL, path="/", timeout_s=_SCAN_TIMEOUT_S)
     try:
-        entry = rpc.call("gettransaction", txid)
+        answer: dict[str, Any] = slow.call("scantxoutset", "start", wanted)
     except ChainRefused as refusal:
-        if refusal.code == _NOT_FOUND:
-            return 0
+        if refusal.code == _SCAN_GOES_ON and "progress" in refusal.message:
+            raise ChainBusy("bitcoin's coins are being counted by another process") from None
         raise
-    if entry["confirmations"] < 0:
-        return 0
-    if entry["confirmations"] == 0:
-        try:
-            rpc.call("getmempoolentry", txid)
-        except ChainRefused as refusal:
-            if refusal.code != _NOT_FOUND:
-                raise
-            # The wallet counts its inputs as spent, but not its change: the balance is too low until it is sent again.
-            raise ChainBusy(f"transaction {txid} of ours is known to the wallet, but in no block or mempool") from None
-    return -satoshis(Decimal(entry["amount"]) + Decimal(entry.get("fee", 0)))
+    finally:
+        slow.close()
+    return answer
+
+
+def _with_addresses(rpc: JsonRpc, by_script: dict[str, tuple[str, int]]) -> dict[str, int]:
+    """Return the satoshis of each address; what pays a script without one is named by the script."""
+    scripts = list(by_script)
+    values: dict[str, int] = {}
+    for start in range(0, len(scripts), _BATCH):
+        chunk = scripts[start : start + _BATCH]
+        answers = rpc.batch("decodescript", [[script] for script in chunk])
+        for script, answer in zip(chunk, map(_checked, answers), strict=True):
+            values[str(answer.get("address", script))] = by_script[script][1]
+    return values
+
+
+def _seen_bitcoin(rpc: JsonRpc, txids: Sequence[str], height: int) -> dict[str, Sighting]:
+    seen = {}
+    for start in range(0, len(txids), _BATCH):
+        chunk = txids[start : start + _BATCH]
+        for txid, answer in zip(chunk, rpc.batch("gettransaction", [[txid] for txid in chunk]), strict=True):
+            if isinstance(answer, ChainRefused):
+                if answer.code != _NOT_FOUND:
+                    raise answer
+            elif answer["confirmations"] > 0 and answer["blockheight"] <= height:
+                seen[txid] = Sighting()
+    return seen
 
 
 def _ethereum(asset: Asset, txids: Sequence[str]) -> Coins:
+    if asset.is_token and not asset.contract:
+        return Coins(0)
     rpc = JsonRpc(settings.ETHEREUM_RPC_URL)
-    addresses = _addresses(asset)
-    height = rpc.call("eth_blockNumber")
-    wei = 0
+    deposits, hot = _ethereum_addresses(asset)
+    cold = cold_addresses(asset)
+    height = int(rpc.call("eth_blockNumber"), 16)
+    block_hash = _block_hash(rpc, height)
+    addresses = sorted(deposits | hot | cold)
+    values: dict[str, int] = {}
     for start in range(0, len(addresses), _BATCH):
-        calls = [[address, height] for address in addresses[start : start + _BATCH]]
-        wei += sum(int(_checked(answer), 16) for answer in rpc.batch("eth_getBalance", calls))
-    ours = {address.lower() for address in addresses}
-    receipts = rpc.batch("eth_getTransactionReceipt", [[txid] for txid in txids])
-    bodies = rpc.batch("eth_getTransactionByHash", [[txid] for txid in txids])
-    sent = {}
-    for txid, receipt, body in zip(txids, map(_checked, receipts), map(_checked, bodies), strict=True):
-        is_there = receipt is not None and body is not None and int(receipt["blockNumber"], 16) <= int(height, 16)
-        sent[txid] = _sent_ethereum(receipt, body, ours) if is_there else 0
-    units, _ = units_from_chain(wei, asset.chain_decimals)
-    return Coins(units, {txid: cost_from_chain(value, asset.chain_decimals) for txid, value in sent.items()})
+        chunk = addresses[start : start + _BATCH]
+        values.update(zip(chunk, _balances(rpc, asset, chunk, hex(height)), strict=True))
+    seen = _seen_ethereum(rpc, asset, txids, height, deposits | hot)
+    if _block_hash(rpc, height) != block_hash:
+        raise ChainBusy("ethereum's blocks were exchanged while they were read")
+    return _coins(asset, values, deposits, cold, height, block_hash, seen)
 
 
-def _token(asset: Asset) -> Coins:
-    """Return what all our addresses have of a token. None of it was ever sent: tokens cannot be withdrawn yet."""
-    if not asset.contract:
-        return Coins(0, {})
-    rpc = JsonRpc(settings.ETHEREUM_RPC_URL)
-    addresses = _addresses(asset)
-    height = rpc.call("eth_blockNumber")
-    value = 0
-    for start in range(0, len(addresses), _BATCH):
-        calls = [
-            [{"to": asset.contract, "data": balance_call(address)}, height]
-            for address in addresses[start : start + _BATCH]
-        ]
-        # Where the contract is not (any more), we have nothing of it.
-        value += sum(number_of(_checked(answer)) or 0 for answer in rpc.batch("eth_call", calls))
-    units, _ = units_from_chain(value, asset.chain_decimals)
-    return Coins(units, {})
+def _block_hash(rpc: JsonRpc, height: int) -> str:
+    block = rpc.call("eth_getBlockByNumber", hex(height), False)
+    if not block:
+        raise ChainBusy(f"ethereum's block {height} is gone")
+    return str(block["hash"])
 
 
-def _addresses(asset: Asset) -> list[str]:
-    """Return every address of ours on an asset's chain, the hot wallet with them. Raises ChainBusy."""
-    addresses = list(DepositAddress.objects.filter(asset__chain=asset.chain).values_list("address", flat=True))
+def _balances(rpc: JsonRpc, asset: Asset, addresses: Sequence[str], height: str) -> list[int]:
+    if not asset.is_token:
+        answers = rpc.batch("eth_getBalance", [[address, height] for address in addresses])
+        return [int(_checked(answer), 16) for answer in answers]
+    calls = [[{"to": asset.contract, "data": balance_call(address)}, height] for address in addresses]
+    # Where the contract is not (any more), we have nothing of it.
+    return [number_of(_checked(answer)) or 0 for answer in rpc.batch("eth_call", calls)]
+
+
+def _ethereum_addresses(asset: Asset) -> tuple[set[str], set[str]]:
+    """Return the deposit addresses of an asset's chain, and the hot wallet. Raises ChainBusy."""
+    deposits = set(DepositAddress.objects.filter(asset__chain=asset.chain).values_list("address", flat=True))
     try:
-        addresses.append(hot_address())
+        return deposits, {hot_address()}
     except KeysMissing as missing:
-        if addresses:
+        if deposits:
             raise ChainBusy(str(missing)) from None
-    return addresses
+    return deposits, set()
 
 
-def _sent_ethereum(receipt: dict[str, str], body: dict[str, str], ours: set[str]) -> int:
-    """Return the wei that a mined transaction of ours took from our addresses."""
-    fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
-    stays = receipt["status"] != "0x1" or (body.get("to") or "").lower() in ours
-    return fee if stays else fee + int(body["value"], 16)
+def _seen_ethereum(
+    rpc: JsonRpc, asset: Asset, txids: Sequence[str], height: int, ours: set[str]
+) -> dict[str, Sighting]:
+    seen = {}
+    for start in range(0, len(txids), _BATCH):
+        chunk = txids[start : start + _BATCH]
+        receipts = rpc.batch("eth_getTransactionReceipt", [[txid] for txid in chunk])
+        for txid, receipt in zip(chunk, map(_checked, receipts), strict=True):
+            if receipt is None or int(receipt["blockNumber"], 16) > height:
+                continue
+            fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+            succeeded = receipt["status"] == "0x1"
+            if asset.is_token:
+                # Success is no proof that a token moved: only what its contract wrote counts.
+                moves = payments_of_logs(receipt["logs"])
+                succeeded = any(move.contract == asset.contract and move.sender in ours for move in moves)
+            seen[txid] = Sighting(succeeded, 0 if asset.is_token else cost_from_chain(fee, asset.chain_decimals))
+    return seen
+
+
+def _coins(
+    asset: Asset,
+    values: dict[str, int],
+    deposits: set[str],
+    cold: set[str],
+    height: int,
+    block_hash: str,
+    seen: dict[str, Sighting],
+) -> Coins:
+    rows = []
+    for address, value in sorted(values.items()):
+        role = Role.COLD if address in cold else Role.DEPOSIT if address in deposits else Role.HOT
+        rows.append(AddressCoins(address, role, units_from_chain(value, asset.chain_decimals)[0]))
+    # Summed before it is rounded: the ledger does not know where dust lies.
+    at_hand = sum(value for address, value in values.items() if address not in cold)
+    away = sum(value for address, value in values.items() if address in cold)
+    return Coins(
+        units=units_from_chain(at_hand, asset.chain_decimals)[0],
+        cold=units_from_chain(away, asset.chain_decimals)[0],
+        height=height,
+        block_hash=block_hash,
+        addresses=tuple(row for row in rows if row.units),
+        seen=seen,
+    )
 
 
 def _checked(answer: Any) -> Any:

@@ -1,28 +1,45 @@
-"""Ethereum keys: one seed, read by signing workers only; everyone else derives addresses from its public branch.
+"""The keys of both chains, from one seed. Signing workers load it; everyone else has its public side.
 
-Paths (BIP 44): m/44'/60'/0'/0/index is a deposit address, m/44'/60'/0'/1/0 the hot wallet.
+Paths: m/44'/60'/0'/0/index is an Ethereum deposit address, m/44'/60'/0'/1/0 the Ethereum hot wallet (BIP 44).
+m/84'/1'/0' and m/86'/1'/0' are the Bitcoin wallet (BIP 84, BIP 86), branch 0 to receive and branch 1 for change.
 """
 
-import os
 import secrets
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 from django.conf import settings
-from eth_account import Account
 from eth_keys.datatypes import PublicKey
 
+from wallets.chains.descriptors import account_descriptors
+from wallets.chains.ethereum_raw import SignedCall, call_sign
 from wallets.chains.hd import PrivateNode, PublicNode
+from wallets.chains.keyfile import (
+    SEED_BYTES,
+    Header,
+    KeysLocked,
+    KeysMissing,
+    KeysRefused,
+    KeysUnusable,
+    PublicFile,
+    key_file_check,
+    key_file_read,
+    key_file_write,
+    passphrase_given,
+    public_file_read,
+    write_once,
+)
+from wallets.chains.plain_seed import plain_seed_adopt, plain_seed_file
+from wallets.chains.signing_role import signing_role_check
 
 _ACCOUNT = "m/44'/60'/0'"
 _DEPOSITS = 0
 _HOT = "1/0"
-_SEED_BYTES = 32
+KNOWN_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+"""The first address of the mnemonic that anvil starts with. Everybody has its key."""
 
-
-class KeysMissing(Exception):
-    """Raised when the key file or its public branch is not there yet."""
+__all__ = ["KeysLocked", "KeysMissing", "KeysRefused", "KeysUnusable"]
 
 
 class SignedEthereum(msgspec.Struct, frozen=True):
@@ -32,108 +49,130 @@ class SignedEthereum(msgspec.Struct, frozen=True):
     raw: str
 
 
-def public_file() -> Path:
-    """Return where the public branch stands, beside the seed."""
-    path: Path = settings.ETHEREUM_KEY_FILE
-    return path.with_name(path.name + ".xpub")
+class _Loaded(msgspec.Struct, frozen=True):
+    master: PrivateNode
+    public_side: PublicFile
 
 
 def keys_ensure() -> None:
-    """Make the seed at the first start on local chains, and write its public branch. For signing workers.
+    """See that the keys can be used and that their public file is theirs. Signing workers only, at their start.
 
-    Raises KeysMissing elsewhere: a seed that guards real coins is made and kept by people.
+    On local chains a seed is made at the first start; one that guards real coins is made and kept by people. Raises
+    KeysMissing, KeysLocked or KeysRefused.
     """
-    if not settings.ETHEREUM_KEY_FILE.exists():
-        if not settings.MEX_LOCAL_CHAINS:
-            raise KeysMissing(f"there is no key file {settings.ETHEREUM_KEY_FILE}")
-        _write_once(settings.ETHEREUM_KEY_FILE, secrets.token_hex(_SEED_BYTES), mode=0o600)
-    if not public_file().exists():
-        _write_once(public_file(), _master().derive(_ACCOUNT).public().xpub(), mode=0o644)
+    signing_role_check()
+    path: Path = settings.KEY_FILE
+    if settings.MEX_LOCAL_CHAINS:
+        if plain_seed_file(path).exists():
+            plain_seed_adopt(path, passphrase_given(), made_for="local")
+        if not path.exists():
+            key_file_write(path, secrets.token_bytes(SEED_BYTES), passphrase_given(), made_for="local")
+    public_side = _loaded().public_side
+    if not settings.KEY_PUBLIC_FILE.exists():
+        public_file_write(settings.KEY_PUBLIC_FILE, public_side)
+    if _public_from(settings.KEY_PUBLIC_FILE) != public_side:
+        raise KeysRefused(f"{settings.KEY_PUBLIC_FILE} is not that of {path}: its addresses are not those of our keys")
+
+
+def public_side_of(header: Header, seed: bytes) -> PublicFile:
+    """Return what the public file of a seed must say."""
+    master = PrivateNode.from_seed(seed)
+    return PublicFile(
+        version=1,
+        fingerprint=header.fingerprint,
+        made_for=header.made_for,
+        ethereum=master.derive(_ACCOUNT).public().xpub(),
+        bitcoin=tuple(account_descriptors(master, private=False)),
+    )
+
+
+def public_file_write(path: Path, content: PublicFile) -> None:
+    """Write a public file where there is none."""
+    write_once(path, msgspec.json.format(msgspec.json.encode(content)).decode() + "\n", mode=0o644)
 
 
 def deposit_address(index: int) -> str:
-    """Return the deposit address with this number, from the public branch."""
-    return _address(_branch().derive(f"{_DEPOSITS}/{index}").key)
+    """Return the Ethereum deposit address with this number, from the public file."""
+    return address_at(_public_from(settings.KEY_PUBLIC_FILE).ethereum, index)
 
 
 def hot_address() -> str:
-    """Return the hot wallet's address, from the public branch."""
-    return _address(_branch().derive(_HOT).key)
+    """Return the Ethereum hot wallet's address, from the public file."""
+    return _address(PublicNode.from_xpub(_public_from(settings.KEY_PUBLIC_FILE).ethereum).derive(_HOT).key)
 
 
 def hot_key() -> bytes:
-    """Return the hot wallet's private key. Signing workers only."""
+    """Return the Ethereum hot wallet's private key. Signing workers only."""
     return _master().derive(f"{_ACCOUNT}/{_HOT}").key
 
 
 def deposit_key(index: int) -> bytes:
-    """Return a deposit address's private key. Signing workers only."""
+    """Return an Ethereum deposit address's private key. Signing workers only."""
     return _master().derive(f"{_ACCOUNT}/{_DEPOSITS}/{index}").key
 
 
+def bitcoin_descriptors(private: bool = False) -> list[str]:
+    """Return the Bitcoin wallet's descriptors without checksums; private ones for signing workers only."""
+    if private:
+        return account_descriptors(_master(), private=True)
+    return list(_public_from(settings.KEY_PUBLIC_FILE).bitcoin)
+
+
+def bitcoin_signing_descriptors() -> list[str]:
+    """Return the Bitcoin wallet's descriptors with private keys. Signing workers only."""
+    return bitcoin_descriptors(private=True)
+
+
 def payment_sign(
-    key: bytes, *, to: str, wei: int, nonce: int, gas: int, fee_per_gas: int, tip_per_gas: int
+    key: bytes, *, to: str, wei: int, nonce: int, gas: int, fee_per_gas: int, tip_per_gas: int, data: str = "0x"
 ) -> SignedEthereum:
-    """Return a signed transfer of ether for the configured chain (EIP-1559). Fees in wei per gas."""
-    signed = Account.sign_transaction(
-        {
-            "type": 2,
-            "chainId": settings.ETHEREUM_CHAIN_ID,
-            "to": to,
-            "value": wei,
-            "gas": gas,
-            "nonce": nonce,
-            "maxFeePerGas": fee_per_gas,
-            "maxPriorityFeePerGas": tip_per_gas,
-        },
-        key,
-    )
-    return SignedEthereum(txid=signed.hash.to_0x_hex(), raw=signed.raw_transaction.to_0x_hex())
+    """Return a signed payment, or call, for the configured chain (EIP-1559). Fees in wei per gas."""
+    call = SignedCall(to, wei, data, nonce, gas, fee_per_gas, tip_per_gas)
+    txid, raw = call_sign(call, key=key, chain_id=settings.ETHEREUM_CHAIN_ID)
+    return SignedEthereum(txid, raw)
 
 
-def _write_once(path: Path, text: str, *, mode: int) -> None:
-    """Write a file whole or not at all; when two processes try, the first one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
+def address_at(xpub: str, index: int) -> str:
+    """Return the Ethereum deposit address with this number, from the extended public key of a public file."""
+    return _address(PublicNode.from_xpub(xpub).derive(f"{_DEPOSITS}/{index}").key)
+
+
+def keys_allowed_check(content: PublicFile) -> None:
+    """Raise KeysRefused when keys must not guard coins on a public network: made for play, or known to everybody."""
+    if settings.MEX_LOCAL_CHAINS:
+        return
+    if content.made_for == "local":
+        raise KeysRefused(
+            "the key file was made for local chains and must not guard coins on a public network: "
+            "make another one with `manage.py keys create`"
+        )
+    if address_at(content.ethereum, 0) == KNOWN_ADDRESS:
+        raise KeysRefused("the key file holds the seed that anvil starts with: everybody has its keys")
 
 
 def _master() -> PrivateNode:
-    return _master_from(settings.ETHEREUM_KEY_FILE)
+    return _loaded().master
+
+
+def _loaded() -> _Loaded:
+    signing_role_check()
+    loaded = _loaded_from(settings.KEY_FILE)
+    keys_allowed_check(loaded.public_side)
+    return loaded
 
 
 @lru_cache(maxsize=4)
-def _master_from(path: Path) -> PrivateNode:
-    seed = bytes.fromhex(_read(path))
-    assert len(seed) == _SEED_BYTES, "the Ethereum seed is 32 bytes in hex"
-    return PrivateNode.from_seed(seed)
-
-
-def _branch() -> PublicNode:
-    return _branch_from(public_file())
+def _loaded_from(path: Path) -> _Loaded:
+    if not path.exists():
+        raise KeysMissing(f"there is no key file {path}: make one with `manage.py keys create`")
+    key_file_check(path)
+    header, seed = key_file_read(path, passphrase_given())
+    return _Loaded(PrivateNode.from_seed(seed), public_side_of(header, seed))
 
 
 @lru_cache(maxsize=4)
-def _branch_from(path: Path) -> PublicNode:
-    return PublicNode.from_xpub(_read(path))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        raise KeysMissing(f"there is no {path} yet; a signing worker makes it at its first start") from None
+def _public_from(path: Path) -> PublicFile:
+    return public_file_read(path)
 
 
 def _address(compressed: bytes) -> str:

@@ -1,29 +1,31 @@
 """Finds deposits on Bitcoin. bitcoind's wallet does the looking; what it says is recorded once per (txid, output)."""
 
+import logging
+
 from django.utils import timezone
 
 from wallets.chains.bitcoin import BitcoinNode, Received
 from wallets.chains.place import Place
-from wallets.deposits.credits import deposits_credit
-from wallets.deposits.cursors import cursor_answered
-from wallets.deposits.rows import Sighting, deposits_place, deposits_see, is_moved, unfinished
+from wallets.deposits.cursors import cursor_answered, locator_extend
+from wallets.deposits.outcome import deposits_finish
+from wallets.deposits.places import deposits_place, is_moved
+from wallets.deposits.rows import Sighting, deposits_see, unfinished
 from wallets.models import Asset, Chain, ChainCursor, Deposit
 from wallets.pace import Send
 
-_REORG_BLOCKS = 1_000
-"""How far below a cursor that lost its block credited deposits are looked at again."""
+log = logging.getLogger(__name__)
 
 
 def bitcoin_scan(*, asset: Asset, node: BitcoinNode, send: Send) -> None:
     """Look once: new deposits, confirmations of known ones, credits. Raises ChainUnavailable or ChainRefused."""
     cursor = ChainCursor.objects.filter(chain=Chain.BITCOIN).first()
-    tip_height, _ = node.tip()
+    tip = node.tip()
     watched = list(unfinished(asset))
-    if cursor is not None and node.height_in_chain(cursor.block_hash) is None:
-        # A block that we had passed is gone, and deposits that were credited may be gone with it.
-        watched += Deposit.objects.filter(
-            asset=asset, status=Deposit.Status.CREDITED, block_height__gt=cursor.height - _REORG_BLOCKS
-        )
+    if cursor is not None:
+        cursor_answered(cursor, tip[0])
+        fork = _fork_height(node, cursor)
+        if fork is not None:
+            watched += _done_above(asset, fork)
     received, last_block = node.received_since(cursor.block_hash if cursor else "", asset.confirmations)
     deposits_see(asset=asset, sightings=[_sighting(item) for item in received])
     # A double-spent deposit is in no listing at all: each one that is not final must be asked for.
@@ -31,8 +33,28 @@ def bitcoin_scan(*, asset: Asset, node: BitcoinNode, send: Send) -> None:
     places = node.places(watched_txids)
     moved = {row.pk: places[row.txid] for row in watched if is_moved(row, places[row.txid])}
     deposits_place(moved)
-    _cursor_move(node, cursor, last_block, tip_height)
-    deposits_credit(asset=asset, send=send)
+    _cursor_move(node, cursor, last_block, tip)
+    deposits_finish(asset=asset, height=tip[0], send=send)
+
+
+def _fork_height(node: BitcoinNode, cursor: ChainCursor) -> int | None:
+    """Return None while the chain goes on from the last tip that we saw, else the newest height we know it still has.
+
+    -1 when it has none of the blocks that we remember.
+    """
+    seen = {(int(height), str(block_hash)) for height, block_hash in cursor.recent}
+    remembered = sorted(seen | {(cursor.height, cursor.block_hash)})
+    for height, block_hash in reversed(remembered):
+        if node.height_in_chain(block_hash) is not None:
+            return None if (height, block_hash) == remembered[-1] else height
+    return -1
+
+
+def _done_above(asset: Asset, fork: int) -> list[Deposit]:
+    """Return the deposits above a fork that nobody asks about any more: their blocks may be gone."""
+    log.warning("Bitcoin left our branch after block %d: deposits above it are looked at again", fork)
+    done = [Deposit.Status.CREDITED, Deposit.Status.COLLECTING]
+    return list(Deposit.objects.filter(asset=asset, status__in=done, block_height__gt=fork))
 
 
 def _sighting(item: Received) -> Sighting:
@@ -45,9 +67,10 @@ def _sighting(item: Received) -> Sighting:
     )
 
 
-def _cursor_move(node: BitcoinNode, cursor: ChainCursor | None, last_block: str, tip_height: int) -> None:
-    if cursor is not None and cursor.block_hash == last_block:
-        cursor_answered(cursor, tip_height)
+def _cursor_move(node: BitcoinNode, cursor: ChainCursor | None, last_block: str, tip: tuple[int, str]) -> None:
+    """Go on from `last_block` next time, and remember the tip: it tells when the chain has left our branch."""
+    recent = cursor.recent if cursor else []
+    if cursor is not None and cursor.block_hash == last_block and recent and recent[-1] == list(tip):
         return
     height = node.height_in_chain(last_block)
     if height is None:
@@ -57,7 +80,8 @@ def _cursor_move(node: BitcoinNode, cursor: ChainCursor | None, last_block: str,
         defaults={
             "height": height,
             "block_hash": last_block,
-            "tip_height": tip_height,
+            "recent": locator_extend([entry for entry in recent if int(entry[0]) < tip[0]], *tip),
+            "tip_height": tip[0],
             "seen_at": timezone.now(),
         },
     )

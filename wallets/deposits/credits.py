@@ -1,10 +1,15 @@
-"""Confirmed deposits reach the ledger: the engine books each once, and only what is booked counts as credited."""
+"""Confirmed deposits reach the ledger: the engine books each once, and only what is booked counts as credited.
+
+First it is decided, and written down (`credited_at`), that a deposit is to be credited. From then on its credit is sent
+until its posting is there: a crash in between, or a block that goes away meanwhile, forgets nothing.
+"""
 
 import logging
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from trading.engine.commands import Transfer
@@ -16,32 +21,40 @@ from wallets.news import deposit_news
 from wallets.pace import Send
 
 log = logging.getLogger(__name__)
+Status = Deposit.Status
 _ROWS = 500
+_minimums: dict[int, int] = {}
+"""The minimum of each asset that this process has looked at all accounts with: a new one concerns them all."""
 
 
 def deposits_credit(*, asset: Asset, send: Send) -> None:
     """Send the credit of each confirmed deposit, and mark those whose posting is there. Sent again until it is."""
+    _decide_large(asset)
+    if asset.deposit_min:
+        _decide_small(asset)
     ready = list(
         Deposit.objects.filter(
             asset=asset,
-            status=Deposit.Status.CONFIRMING,
+            status=Status.CONFIRMING,
             confirmations__gte=F("confirmations_needed"),
-            amount__gt=0,
+            credited_at__isnull=False,
         ).order_by("pk")[:_ROWS]
     )
     if not ready:
         return
-    posted = set(
-        Posting.objects.filter(reference__in=[row.reference for row in ready], reason=Reason.DEPOSIT).values_list(
-            "reference", flat=True
-        )
-    )
-    missing = [row for row in ready if row.reference not in posted]
-    send([_credit(row) for row in missing])
-    _mark([row.pk for row in ready if row.reference in posted])
+    posted = posted_references(ready, Reason.DEPOSIT)
+    send([credit_of(row) for row in ready if row.reference not in posted])
+    _mark([row.pk for row in ready if row.reference in posted], posted)
 
 
-def _credit(deposit: Deposit) -> Transfer:
+def posted_references(deposits: Sequence[Deposit], reason: Reason) -> set[str]:
+    """Return those of the deposits' references that the ledger has a posting of."""
+    rows = Posting.objects.filter(reference__in=[row.reference for row in deposits], reason=reason)
+    return set(rows.values_list("reference", flat=True))
+
+
+def credit_of(deposit: Deposit) -> Transfer:
+    """Return the command that credits a deposit."""
     return Transfer(
         reference=deposit.reference,
         debit=Owner.CHAIN,
@@ -52,15 +65,74 @@ def _credit(deposit: Deposit) -> Transfer:
     )
 
 
-def _mark(pks: list[int]) -> None:
+def collecting(asset: Asset) -> QuerySet[Deposit]:
+    """Return the deposits below the minimum that are deep enough in the chain and not credited."""
+    return _undecided(asset).filter(amount__lt=asset.deposit_min)
+
+
+def _undecided(asset: Asset) -> QuerySet[Deposit]:
+    return Deposit.objects.filter(
+        asset=asset,
+        status__in=[Status.CONFIRMING, Status.COLLECTING],
+        confirmations__gte=F("confirmations_needed"),
+        credited_at=None,
+        amount__gt=0,
+    )
+
+
+def _decide_large(asset: Asset) -> None:
+    """Let deposits of the minimum and more be credited."""
+    pks = list(
+        _undecided(asset).filter(amount__gte=asset.deposit_min).order_by("pk").values_list("pk", flat=True)[:_ROWS]
+    )
+    if pks:
+        with transaction.atomic():
+            deposits_lock(pks)
+            _decided(_undecided(asset).filter(pk__in=pks))
+
+
+def _decide_small(asset: Asset) -> None:
+    """Let deposits below the minimum be credited together when those of an account add up to it; others collect."""
+    rows = collecting(asset)
+    if _minimums.get(asset.pk) == asset.deposit_min:
+        rows = rows.filter(status=Status.CONFIRMING)  # only where something came does the sum grow
+    for user_id in list(rows.order_by("user").values_list("user", flat=True).distinct()):
+        with transaction.atomic():
+            # Those that are confirmed meanwhile are decided next time, by whoever sees all of them.
+            deposits_lock(collecting(asset).filter(user=user_id).values_list("pk", flat=True))
+            mine = collecting(asset).filter(user=user_id)
+            if (mine.aggregate(total=Sum("amount"))["total"] or 0) >= asset.deposit_min:
+                _decided(mine)
+            else:
+                _collect(mine)
+    _minimums[asset.pk] = asset.deposit_min
+
+
+def _decided(rows: QuerySet[Deposit]) -> None:
+    rows.update(status=Status.CONFIRMING, credited_at=timezone.now())
+
+
+def _collect(rows: QuerySet[Deposit]) -> None:
+    for deposit in rows.filter(status=Status.CONFIRMING).select_related("asset"):
+        deposit.status = Status.COLLECTING
+        deposit.save(update_fields=["status"])
+        log.info("deposit %s: %d units of %s are below the minimum", deposit.pk, deposit.amount, deposit.asset.code)
+        transaction.on_commit(partial(deposit_news, deposit))
+
+
+def _mark(pks: list[int], posted: Collection[str]) -> None:
     if not pks:
         return
     with transaction.atomic():
         for deposit in deposits_lock(pks):
-            if deposit.status != Deposit.Status.CONFIRMING:
+            is_deep = deposit.confirmations >= deposit.confirmations_needed
+            # The reference is another one if it was taken back and is to be credited anew.
+            if deposit.status != Status.CONFIRMING or not is_deep or deposit.reference not in posted:
                 continue
-            deposit.status = Deposit.Status.CREDITED
-            deposit.credited_at = deposit.credited_at or timezone.now()
-            deposit.save(update_fields=["status", "credited_at"])
+            if deposit.lost_at_height is None:
+                deposit.credited_at = timezone.now()
+            deposit.status = Status.CREDITED
+            deposit.lost_at_height = None
+            deposit.save(update_fields=["status", "credited_at", "lost_at_height"])
             log.info("deposit %s: %d units of %s credited", deposit.pk, deposit.amount, deposit.asset.code)
             transaction.on_commit(partial(deposit_news, deposit))

@@ -13,10 +13,21 @@ from mex.limits import SCAN_BLOCKS_MAX
 from wallets.chains.ethereum import Block, EthereumNode, Receipt
 from wallets.chains.jsonrpc import ChainRefused
 from wallets.chains.place import GONE, WAITING, Place
-from wallets.deposits.credits import deposits_credit
+from wallets.chains.traces import InternalPayment
 from wallets.deposits.cursors import cursor_answered, locator_extend
-from wallets.deposits.finds import Find, Watched, finds_of_ether, finds_of_tokens, is_still_paid, record
-from wallets.deposits.rows import deposits_place, is_moved, unfinished
+from wallets.deposits.finds import (
+    INTERNAL_FIRST,
+    Find,
+    Watched,
+    finds_of_contracts,
+    finds_of_ether,
+    finds_of_tokens,
+    is_still_paid,
+    record,
+)
+from wallets.deposits.outcome import deposits_finish
+from wallets.deposits.places import deposits_place, is_moved
+from wallets.deposits.rows import unfinished
 from wallets.lock_objects import cursor_lock
 from wallets.models import Asset, Chain, ChainCursor, Deposit
 from wallets.pace import Send
@@ -59,7 +70,26 @@ def ethereum_scan(
         record(watched, finds + finds_of_tokens(watched, [(payment, WAITING) for payment in waiting.tokens]))
     for one in watched.assets:
         _follow(one, node, cursor.height)
-        deposits_credit(asset=one, send=send)
+        deposits_finish(asset=one, height=cursor.height, send=send)
+
+
+def ethereum_rewind(*, node: EthereumNode, height: int) -> int:
+    """Let the blocks from a height on be looked at again, and return up to which they had been.
+
+    What was found in them stays as it is. Raises ChainCursor.DoesNotExist before the first look, ValueError for a
+    height that was not looked at, ChainUnavailable or ChainRefused.
+    """
+    block_hash = node.block_hash(height - 1) if height > 0 else ""
+    with transaction.atomic():
+        cursor = cursor_lock(Chain.ETHEREUM)
+        if not 0 <= height <= cursor.height or (height > 0 and not block_hash):
+            raise ValueError(f"the blocks that were looked at end with {cursor.height}")
+        before = cursor.height
+        cursor.height, cursor.block_hash = height - 1, block_hash
+        kept = [entry for entry in cursor.recent if entry[0] < height - 1]
+        cursor.recent = [*kept, [height - 1, block_hash]] if height else []
+        cursor.save(update_fields=["height", "block_hash", "recent"])
+    return before
 
 
 def _cursor_first(node: EthereumNode, tip_height: int) -> ChainCursor | None:
@@ -121,29 +151,39 @@ def _finds(watched: Watched, node: EthereumNode, blocks: Sequence[Block]) -> lis
     """Return what these blocks pay to our users, or None when one of them is not in the chain any more."""
     payments = [payment for block in blocks for payment in block.payments]
     payees: dict[str, set[str]] = {}
-    if watched.tokens:
-        try:
+    internal: dict[str, tuple[InternalPayment, ...]] = {}
+    try:
+        if watched.tokens:
             payees = node.token_payees([block.hash for block in blocks], list(watched.tokens))
-        except ChainRefused:
-            if node.block_hash(blocks[-1].height) == blocks[-1].hash:
-                raise
-            return None
-    known = watched.addresses({payment.recipient for payment in payments}.union(*payees.values()))
+        if any(block.runs_code for block in blocks) and node.offers_traces():
+            internal = node.internal_payments(blocks)
+    except ChainRefused:
+        if node.block_hash(blocks[-1].height) == blocks[-1].hash:
+            raise
+        return None
+    recipients = {payment.recipient for payment in payments}.union(*payees.values())
+    known = watched.addresses(recipients | {payment.recipient for found in internal.values() for payment in found})
     ours = [payment for payment in payments if payment.recipient in known]
     moving = [txid for txid, recipients in payees.items() if not recipients.isdisjoint(known)]
     receipts = node.receipts(sorted({payment.txid for payment in ours}.union(moving)))
-    heights = {block.hash: block.height for block in blocks}
+    standing = {block.hash: Place(blocks[-1].height - block.height + 1, block.height, block.hash) for block in blocks}
     places: dict[str, Place] = {}
     for txid, receipt in receipts.items():
-        if receipt is None or receipt.block_hash not in heights:
+        if receipt is None or receipt.block_hash not in standing:
             return None
-        height = heights[receipt.block_hash]
-        place = Place(blocks[-1].height - height + 1, height, receipt.block_hash)
-        places[txid] = place if receipt.succeeded else GONE
+        places[txid] = standing[receipt.block_hash] if receipt.succeeded else GONE
     tokens = [payment for txid in moving if (receipt := receipts[txid]) for payment in receipt.tokens]
-    return finds_of_ether(watched, [(payment, places[payment.txid]) for payment in ours]) + finds_of_tokens(
-        watched, [(payment, places[payment.txid]) for payment in tokens]
-    )
+    by_contracts = [
+        (payment, standing[block_hash])
+        for block_hash, found in internal.items()
+        for payment in found
+        if payment.recipient in known
+    ]
+    return [
+        *finds_of_ether(watched, [(payment, places[payment.txid]) for payment in ours]),
+        *finds_of_tokens(watched, [(payment, places[payment.txid]) for payment in tokens]),
+        *finds_of_contracts(watched, by_contracts),
+    ]
 
 
 def _linked(blocks: Sequence[Block], parent: str) -> list[Block]:
@@ -163,6 +203,8 @@ def _follow(asset: Asset, node: EthereumNode, height: int) -> None:
     places = {}
     doubtful = []
     for row in rows:
+        if row.block_height is not None and row.block_height > height:
+            continue  # the scanner was put back, and has not come there again
         if row.block_height is None or height - row.block_height + 1 >= row.confirmations_needed:
             # Before anything is credited, the node must say once more that it is there.
             doubtful.append(row)
@@ -184,6 +226,8 @@ def _place_from(asset: Asset, deposit: Deposit, receipt: Receipt | None, height:
         return GONE
     if receipt.block_height > height:
         return WAITING  # mined again in a block that we have not looked at yet
+    if deposit.output <= INTERNAL_FIRST and receipt.block_hash != deposit.block_hash:
+        return WAITING  # that block, when it was looked at, told nothing of this payment
     if not is_still_paid(asset, deposit, receipt):
         return GONE
     return Place(height - receipt.block_height + 1, receipt.block_height, receipt.block_hash)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from wallets.chains.ethereum import Payment, Receipt
 from wallets.chains.place import Place
 from wallets.chains.tokens import TokenPayment
+from wallets.chains.traces import InternalPayment
 from wallets.deposits.rows import Sighting, deposits_see, says
 from wallets.models import Asset, ChainTransaction, Deposit, DepositAddress
 
 PLAIN_TRANSFER = -1
+INTERNAL_FIRST = -2
+"""The first payment that a contract makes in a transaction is output -2, the next one -3, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,18 @@ def finds_of_ether(watched: Watched, placed: Sequence[tuple[Payment, Place]]) ->
     ]
 
 
+def finds_of_contracts(watched: Watched, placed: Sequence[tuple[InternalPayment, Place]]) -> list[Find]:
+    """Return ether that contracts paid as finds."""
+    return [
+        Find(
+            watched.coin,
+            payment.sender,
+            Sighting(payment.txid, INTERNAL_FIRST - payment.place, payment.recipient, payment.wei, place),
+        )
+        for payment, place in placed
+    ]
+
+
 def finds_of_tokens(watched: Watched, placed: Sequence[tuple[TokenPayment, Place]]) -> list[Find]:
     """Return payments of the tokens that we know as finds. A transfer of nothing is somebody's trick."""
     return [
@@ -67,24 +82,28 @@ def finds_of_tokens(watched: Watched, placed: Sequence[tuple[TokenPayment, Place
 
 def record(watched: Watched, finds: Sequence[Find]) -> None:
     """Record the finds that pay our users."""
-    own = {find.sighting.txid for find in finds if find.sender == watched.hot_address}
-    # What the hot wallet pays is gas for a sweep, unless it is one customer's withdrawal to another one's address.
-    paid = set(
-        ChainTransaction.objects.filter(txid__in=own, kind=ChainTransaction.Kind.WITHDRAWAL).values_list(
-            "txid", flat=True
-        )
+    # What we send ourselves is gas, a sweep or the like, and no deposit, unless it is one customer's withdrawal to
+    # another one's address. What is sent was stored before; what has the hot wallet's key and no record is ours, too.
+    kinds = dict(
+        ChainTransaction.objects.filter(txid__in={find.sighting.txid for find in finds}).values_list("txid", "kind")
     )
     for asset in watched.assets:
-        seen = [
-            find.sighting
-            for find in finds
-            if find.asset == asset and (find.sender != watched.hot_address or find.sighting.txid in paid)
-        ]
+        seen = [find.sighting for find in finds if find.asset == asset and _is_deposit(find, watched, kinds)]
         deposits_see(asset=asset, sightings=seen)
 
 
+def _is_deposit(find: Find, watched: Watched, kinds: Mapping[str, str]) -> bool:
+    kind = kinds.get(find.sighting.txid)
+    if kind is None:
+        return find.sender != watched.hot_address
+    return kind == ChainTransaction.Kind.WITHDRAWAL
+
+
 def is_still_paid(asset: Asset, deposit: Deposit, receipt: Receipt) -> bool:
-    """Return whether a transaction that succeeded still pays what a deposit says. Of ether there is no doubt."""
+    """Return whether a transaction that succeeded still pays what a deposit says. Of plain ether there is no doubt.
+
+    What a contract paid is told by whoever looked at its block.
+    """
     if not asset.is_token:
         return True
     return any(

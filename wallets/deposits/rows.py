@@ -1,4 +1,4 @@
-"""Deposit rows: how they begin, and what a transaction's place on the chain makes of them.
+"""Deposit rows: how they begin, and how they are corrected by a later block.
 
 Everything here may run twice, in any order and in two workers at once.
 """
@@ -9,14 +9,14 @@ from functools import partial
 
 import msgspec
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 from mex.money import AMOUNT_MAX, units_from_chain
-from trading.engine.enums import Reason
 from wallets.chains.health import say_once
 from wallets.chains.place import GONE, Place
+from wallets.deposits.places import is_moved, place_note
 from wallets.lock_objects import deposits_lock
-from wallets.models import Asset, Deposit, DepositAddress, Posting
+from wallets.models import Asset, Deposit, DepositAddress
 from wallets.news import deposit_news
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,11 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 def unfinished(asset: Asset) -> QuerySet[Deposit]:
-    """Return the deposits whose place on the chain still changes what we do."""
+    """Return the deposits whose place on the chain still changes what we do: also credited ones that are gone."""
     is_dust = Q(amount=0, confirmations__gte=F("confirmations_needed"))
-    return Deposit.objects.filter(asset=asset, status__in=[Status.SEEN, Status.CONFIRMING]).exclude(is_dust)
+    is_lost = Q(status=Status.ORPHANED, credited_at__isnull=False)
+    rows = Deposit.objects.filter(Q(status__in=[Status.SEEN, Status.CONFIRMING]) | is_lost, asset=asset)
+    return rows.exclude(is_dust)
 
 
 def deposits_see(*, asset: Asset, sightings: Sequence[Sighting]) -> None:
@@ -54,24 +56,10 @@ def deposits_see(*, asset: Asset, sightings: Sequence[Sighting]) -> None:
         if not moved and not changed and not any(seen.address in owners for seen in fresh):
             continue
         with transaction.atomic():
-            for seen in fresh:
-                if seen.address in owners:
-                    _create(asset, owners[seen.address], seen)
-            _place(moved | _correct(asset, changed, owners))
-
-
-def deposits_place(places: Mapping[int, Place]) -> None:
-    """Note where the transactions of deposits (by id) stand now."""
-    items = list(places.items())
-    for start in range(0, len(items), _ROWS):
-        with transaction.atomic():
-            _place(dict(items[start : start + _ROWS]))
-
-
-def is_moved(deposit: Deposit, place: Place) -> bool:
-    """Return whether a place is news for a deposit."""
-    now = (deposit.confirmations, deposit.block_height, deposit.block_hash)
-    return now != (place.confirmations, place.block_height, place.block_hash)
+            added = {seen.txid for seen in fresh if seen.address in owners and _create(asset, owners, seen)}
+            lost = _correct(asset, changed, owners)
+            _confirmations_need(asset, added | {seen.txid for seen in changed.values()})
+            place_note(moved | lost)
 
 
 def says(deposit: Deposit, asset: Asset, seen: Sighting) -> bool:
@@ -81,8 +69,12 @@ def says(deposit: Deposit, asset: Asset, seen: Sighting) -> bool:
 
 
 def _is_told_by(seen: Sighting, deposit: Deposit) -> bool:
-    # "Waiting" may be older than the block that we know of: whoever follows the deposit asks about it by name.
-    return is_moved(deposit, seen.place) and not (seen.place.confirmations == 0 and deposit.block_hash)
+    place = seen.place
+    if deposit.block_hash and place.confirmations >= 0 and place.block_hash in ("", deposit.block_hash):
+        # "Waiting" may be older than the block that we know of, and a scanner that was put back counts from there:
+        # whoever follows the deposit asks about it by name.
+        return place.confirmations > deposit.confirmations
+    return is_moved(deposit, place)
 
 
 def _key(seen: Sighting) -> tuple[str, int]:
@@ -107,11 +99,13 @@ def _owners(asset: Asset, addresses: Iterable[str]) -> dict[str, DepositAddress]
     return owners
 
 
-def _create(asset: Asset, address: DepositAddress, seen: Sighting) -> None:
+def _create(asset: Asset, owners: Mapping[str, DepositAddress], seen: Sighting) -> bool:
+    """Begin a deposit, and return whether it is a new one."""
     units, dust = units_from_chain(seen.value, asset.chain_decimals)
+    address = owners[seen.address]
     assert address.user_id is not None
     if not _can_be_booked(asset, seen, units):
-        return
+        return False
     deposit, is_new = Deposit.objects.get_or_create(
         asset=asset,
         txid=seen.txid,
@@ -130,7 +124,12 @@ def _create(asset: Asset, address: DepositAddress, seen: Sighting) -> None:
     )
     if is_new:
         log.info("deposit %s: %d units of %s seen in %s", deposit.pk, units, asset.code, deposit)
-        transaction.on_commit(partial(deposit_news, deposit))
+        transaction.on_commit(partial(_tell, deposit.pk))
+    return is_new
+
+
+def _tell(pk: int) -> None:
+    deposit_news(Deposit.objects.select_related("asset").get(pk=pk))
 
 
 def _can_be_booked(asset: Asset, seen: Sighting, units: int) -> bool:
@@ -145,69 +144,30 @@ def _can_be_booked(asset: Asset, seen: Sighting, units: int) -> bool:
 def _correct(asset: Asset, changed: Mapping[int, Sighting], owners: Mapping[str, DepositAddress]) -> dict[int, Place]:
     """Write down what a block says, where it is not what was seen before: a contract may decide otherwise in another.
 
-    Returns the deposits (by id) that it says nothing of any more. One that is in the ledger is such: the account has
-    other coins than we do, and people must look at it.
+    Returns the deposits (by id) that it says nothing of any more. One whose credit was handed to the ledger is such:
+    the account has other coins than we do.
     """
     lost = {}
     for deposit in deposits_lock(changed):
         seen = changed[deposit.pk]
         owner = owners.get(seen.address)
         units, dust = units_from_chain(seen.value, asset.chain_decimals)
-        is_booked = deposit.credited_at is not None or _is_posted(deposit)
-        if is_booked or owner is None or not _can_be_booked(asset, seen, units):
+        if deposit.credited_at is not None or owner is None or not _can_be_booked(asset, seen, units):
             lost[deposit.pk] = GONE
             continue
         assert owner.user_id is not None
         deposit.amount, deposit.dust = units, dust
         deposit.address, deposit.user_id = owner, owner.user_id
         deposit.save(update_fields=["amount", "dust", "address", "user"])
-        transaction.on_commit(partial(deposit_news, deposit))
+        transaction.on_commit(partial(_tell, deposit.pk))
     return lost
 
 
-def _place(places: Mapping[int, Place]) -> None:
-    if not places:
+def _confirmations_need(asset: Asset, txids: Iterable[str]) -> None:
+    """Say how deep new and corrected deposits must be; what a transaction pays to one account counts together."""
+    if asset.large_amount is None or asset.large_confirmations is None:
         return
-    for deposit in deposits_lock(places):
-        place = places[deposit.pk]
-        if not is_moved(deposit, place):
-            continue
-        status = _status(deposit, place)
-        if status == Status.ORPHANED and deposit.status != Status.ORPHANED:
-            _say_orphaned(deposit)
-        deposit.status = status
-        deposit.confirmations = place.confirmations
-        deposit.block_height = place.block_height
-        deposit.block_hash = place.block_hash
-        deposit.save(update_fields=["status", "confirmations", "block_height", "block_hash"])
-        transaction.on_commit(partial(deposit_news, deposit))
-
-
-def _status(deposit: Deposit, place: Place) -> Status:
-    if place.confirmations < 0:
-        return Status.ORPHANED
-    if place.confirmations == 0:
-        return Status.SEEN
-    if deposit.status == Status.CREDITED and place.confirmations >= deposit.confirmations_needed:
-        return Status.CREDITED
-    # Also for one that was credited before a reorganisation: it is watched again until it is as deep as before.
-    return Status.CONFIRMING
-
-
-def _say_orphaned(deposit: Deposit) -> None:
-    if _is_posted(deposit) or deposit.credited_at is not None or deposit.confirmations >= deposit.confirmations_needed:
-        log.error(
-            "deposit %s (%s, %d units of %s, user %d) is gone from the chain AFTER it was credited: "
-            "the account has coins that we do not",
-            deposit.pk,
-            deposit,
-            deposit.amount,
-            deposit.asset.code,
-            deposit.user_id,
-        )
-    else:
-        log.info("deposit %s (%s) is gone from the chain, it was not credited", deposit.pk, deposit)
-
-
-def _is_posted(deposit: Deposit) -> bool:
-    return Posting.objects.filter(reference=deposit.reference, reason=Reason.DEPOSIT).exists()
+    rows = Deposit.objects.filter(asset=asset, txid__in=list(txids))
+    for txid, user_id, amount in rows.values_list("txid", "user").annotate(total=Sum("amount")):
+        needed = asset.large_confirmations if amount >= asset.large_amount else asset.confirmations
+        rows.filter(txid=txid, user=user_id, credited_at=None).update(confirmations_needed=needed)

@@ -11,12 +11,22 @@ from typing import Any
 from django.db import connection
 
 from mex.database import read_snapshot
+from wallets.control.switch import halt
 from wallets.ledger import solvency
-from wallets.ledger.checks import balances, flows, operators, orders, rules
+from wallets.ledger.checks import balances, cold, consents, deposits, flows, operators, orders, rules
 from wallets.ledger.checks.check import Check, Scope
 from wallets.models import Asset
 
-CHECKS: tuple[Check, ...] = balances.CHECKS + orders.CHECKS + rules.CHECKS + operators.CHECKS + flows.CHECKS
+CHECKS: tuple[Check, ...] = (
+    balances.CHECKS
+    + orders.CHECKS
+    + rules.CHECKS
+    + operators.CHECKS
+    + deposits.CHECKS
+    + flows.CHECKS
+    + consents.CHECKS
+    + cold.CHECKS
+)
 FIRST_MAX = 10
 """Differences that are spelled out for each check; the rest are counted."""
 
@@ -58,8 +68,7 @@ def audit_run(*, with_chains: bool = True) -> Report:
     findings = list(check_database())
     if with_chains:
         findings += [_of_solvency(result) for result in solvency.check_chains()]
-    breached = frozenset[str]().union(*(finding.assets for finding in findings if finding.differences))
-    return Report(tuple(findings), withdrawals_stop(breached))
+    return Report(tuple(findings), withdrawals_stop(findings))
 
 
 def check_database() -> list[Finding]:
@@ -68,12 +77,23 @@ def check_database() -> list[Finding]:
         return [_run(check) for check in CHECKS]
 
 
-def withdrawals_stop(codes: Iterable[str]) -> tuple[str, ...]:
-    """Close assets to withdrawals until an operator opens them again, and return their codes."""
-    stopped = tuple(sorted(codes))
-    if stopped:
-        Asset.objects.filter(code__in=stopped).update(withdrawals_open=False)
-    return stopped
+def withdrawals_stop(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Halt the withdrawals of the assets in breach until an operator opens them again, and return their codes.
+
+    Where nobody knows which assets a breach concerns, all withdrawals are halted at once.
+    """
+    assets = {asset.code: asset for asset in Asset.objects.all()}
+    stopped: set[str] = set()
+    for finding in findings:
+        if not finding.differences:
+            continue
+        reason = f"the audit found a breach: {finding.name}"
+        if len(assets) > 1 and finding.assets >= assets.keys():
+            halt(None, reason)
+        for code in sorted(finding.assets & assets.keys()):
+            halt(assets[code], reason)
+        stopped |= finding.assets
+    return tuple(sorted(stopped))
 
 
 def _run(check: Check) -> Finding:

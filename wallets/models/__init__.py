@@ -14,6 +14,7 @@ from wallets.models.control import (
     WithdrawalTier,
 )
 from wallets.models.ledger import Balance, Hold, Posting
+from wallets.models.solvency import HotWallet, SolvencyAddress, SolvencyAsset, SolvencyLeaves, SolvencyReport
 from wallets.models.transfers import ChainCursor, ChainTransaction, Deposit, DepositAddress, Withdrawal
 
 __all__ = [
@@ -27,7 +28,12 @@ __all__ = [
     "Deposit",
     "DepositAddress",
     "Hold",
+    "HotWallet",
     "Posting",
+    "SolvencyAddress",
+    "SolvencyAsset",
+    "SolvencyLeaves",
+    "SolvencyReport",
     "TierLimit",
     "Withdrawal",
     "WithdrawalDecision",

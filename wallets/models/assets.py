@@ -81,7 +81,7 @@ class Asset(models.Model):
             models.CheckConstraint(condition=Q(deposit_min__gte=0), name="asset_deposit_min_not_negative"),
             models.CheckConstraint(
                 condition=Q(large_amount=None, large_confirmations=None)
-                | Q(large_amount__gt=0, large_confirmations__gte=F("confirmations")),
+                | Q(large_amount__gt=0, large_confirmations__isnull=False, large_confirmations__gte=F("confirmations")),
                 name="asset_large_deposits_wait_longer",
                 violation_error_message="Large deposits need an amount, and at least the usual confirmations.",
             ),
@@ -102,5 +102,5 @@ class Asset(models.Model):
 
     @property
     def takes_withdrawals(self) -> bool:
-        """Whether withdrawals are open. Tokens cannot be paid out yet, whatever the switch says."""
-        return self.withdrawals_open and not self.is_token
+        """Whether withdrawals are open, and there is something to pay out."""
+        return self.withdrawals_open and (not self.is_token or self.contract != "")

@@ -80,8 +80,8 @@ class Deposit(models.Model):
     txid = models.CharField(max_length=80)
     output = models.IntegerField(
         help_text=(
-            "Bitcoin: the output's number. Ethereum: -1 for a plain transfer, "
-            "for a token the place of its log among those of the transaction."
+            "Bitcoin: the output's number. Ethereum: -1 for a plain transfer, -(2 + n) for the nth transfer (from 0) "
+            "that contracts make in the transaction, for a token the place of its log among those of the transaction."
         )
     )
     amount = models.BigIntegerField(help_text="Units, rounded down from the chain's own precision.")
@@ -92,7 +92,11 @@ class Deposit(models.Model):
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
-    credited_at = models.DateTimeField(null=True, blank=True)
+    credited_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its credit was given to the ledger, then when it was seen there; blank again when taken back.",
+    )
     lost_at_height = models.BigIntegerField(
         null=True, blank=True, help_text="The chain's height when a credited deposit was first found to be gone."
     )
@@ -105,7 +109,11 @@ class Deposit(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="deposit_by_user"),
-            models.Index(fields=["status"], name="deposit_unfinished", condition=Q(status__in=["seen", "confirming"])),
+            models.Index(
+                fields=["status"],
+                name="deposit_unfinished",
+                condition=Q(status__in=["seen", "confirming", "collecting", "orphaned", "expired", "reversed"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -239,6 +247,10 @@ class Withdrawal(models.Model):
         max_length=12, choices=Status, blank=True, help_text="While it is ending: cancelled or rejected."
     )
     needs_email = models.BooleanField(default=False, help_text="Its owner has to confirm it by e-mail.")
+    emailed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the mail that asks for its confirmation was sent."
+    )
+    email_confirmed_at = models.DateTimeField(null=True, blank=True)
     needs_approval = models.BooleanField(default=False, help_text="An operator has to approve of it.")
     transaction = models.ForeignKey(
         ChainTransaction, on_delete=models.PROTECT, null=True, blank=True, related_name="withdrawals"
@@ -247,6 +259,7 @@ class Withdrawal(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        permissions = [("approve_withdrawal", "Can approve and reject withdrawals")]
         constraints = [
             models.UniqueConstraint(fields=["user", "client_id"], name="withdrawal_client_id_once"),
             models.CheckConstraint(

@@ -1,155 +1,142 @@
-"""Signs Ethereum withdrawals and sweeps. Runs in signing workers only: nothing else loads a key.
+"""Signs Ethereum withdrawals, of ether and of tokens. Runs in signing workers only: nothing else loads a key.
 
-Nonces come from our own table, taken under the asset's lock: a node's idea of "pending" is lost when it restarts.
+Nonces and what the hot wallet can still pay come from our own table, under the lock of the chain's coin.
 """
 
 import logging
-from collections.abc import Iterable
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F, Max, OuterRef, Q, Subquery, Sum
 
-from mex.money import cost_from_chain, units_to_chain
+from mex.money import units_to_chain
 from wallets.chains import keys
 from wallets.chains.ethereum import GAS_PLAIN, EthereumNode
 from wallets.chains.health import say_once, say_over
-from wallets.lock_objects import asset_lock
-from wallets.models import Asset, ChainTransaction, Deposit, DepositAddress, Withdrawal
-from wallets.payouts.records import UNFINISHED, Kind, payable, withdrawal_claim, withdrawal_signed
+from wallets.control.ending import is_endable, withdrawal_end
+from wallets.lock_objects import asset_lock, withdrawal_lock
+from wallets.models import Asset, Withdrawal
+from wallets.payouts.ethereum_fees import Fees, fees_now
+from wallets.payouts.ethereum_funds import Purse, promised_tokens, promised_wei, purse_read
+from wallets.payouts.ethereum_nonces import coin_of, nonce_next
+from wallets.payouts.ethereum_records import Call, Purpose, token_call, token_gas_limit, transaction_sign
+from wallets.payouts.progress import PAYMENT_REFUSED
+from wallets.payouts.records import Kind, payable, payments_signed, withdrawals_claim
 
 log = logging.getLogger(__name__)
-_BATCH = 25
-_SWEEP_ADDRESSES = 500
-_SWEEP_GAS_MULTIPLE = 10
-"""A balance is swept when it is at least so many times what the sweep may cost."""
+_WAITING = 1_000
+"""Withdrawals that are looked at: those that cannot be paid must not hide those that can."""
+_BATCH = 100
+"""Withdrawals that are signed in one transaction."""
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What the hot wallet may still promise, in the chain's smallest units."""
+
+    wei: int
+    tokens: int
+
+    def take(self, asset: Asset, call: Call, fees: Fees, amount: int) -> bool:
+        """Take what a payment costs at most, and return whether it was there."""
+        wei = call.wei + call.gas * fees.cap
+        tokens = units_to_chain(amount, asset.chain_decimals) if asset.is_token else 0
+        if self.wei < wei or self.tokens < tokens:
+            return False
+        self.wei -= wei
+        self.tokens -= tokens
+        return True
 
 
 def ethereum_sign(*, asset: Asset, node: EthereumNode) -> None:
-    """Sign and store one transaction for each withdrawal that can be paid; nothing is sent yet.
+    """Sign and store one transaction for each withdrawal of ether, or of a token, that can be paid; nothing is sent.
 
     Raises ChainUnavailable or ChainRefused.
     """
-    waiting = payable(asset, _BATCH)
-    if not waiting:
+    waiting = payable(asset, _WAITING)
+    if not waiting or (asset.is_token and not asset.contract):
+        return
+    fees = fees_now(node)
+    if fees is None:
         return
     hot = keys.hot_address()
-    fee_per_gas, tip = node.fee_per_gas()
-    chain_nonce = node.transaction_count(hot)
-    balance = node.balances([hot])[hot]
-    for withdrawal in waiting:
-        wei = units_to_chain(withdrawal.amount - withdrawal.fee, asset.chain_decimals)
-        gas = node.gas_limit(withdrawal.address)
-        with transaction.atomic():
-            asset_lock(asset.pk)
-            claimed = withdrawal_claim(withdrawal.pk)
+    for start in range(0, len(waiting), _BATCH):
+        rows = waiting[start : start + _BATCH]
+        calls = _token_calls(asset, rows, node, hot) if asset.is_token else _coin_calls(asset, rows, node, hot)
+        _store(asset, [(row, call) for row, call in zip(rows, calls, strict=True) if call], fees, hot, node)
+
+
+def _coin_calls(asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str) -> list[Call | None]:
+    """Return the calls that pay ether; None for what a contract refuses, which is given back without paying for gas."""
+    limits = node.gas_limits([row.address for row in waiting])
+    calls = {
+        row.pk: Call(row.address, units_to_chain(row.amount - row.fee, asset.chain_decimals), limits[row.address])
+        for row in waiting
+    }
+    contracts = [row for row in waiting if calls[row.pk].gas > GAS_PLAIN]
+    answers = node.are_refused(hot, [(row.address, calls[row.pk].wei) for row in contracts])
+    refused = {row.pk for row, answer in zip(contracts, answers, strict=True) if answer}
+    for pk in refused:
+        _refuse(pk)
+    return [None if row.pk in refused else calls[row.pk] for row in waiting]
+
+
+def _refuse(pk: uuid.UUID) -> None:
+    with transaction.atomic():
+        withdrawal = withdrawal_lock(pk)
+        if withdrawal.status == Withdrawal.Status.HELD and is_endable(withdrawal):
+            withdrawal_end(withdrawal, ends_as=Withdrawal.Status.REJECTED, reason=PAYMENT_REFUSED)
+
+
+def _token_calls(asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str) -> list[Call | None]:
+    """Return the calls that pay tokens; None for what the contract would not do now, which is tried again later."""
+    value = {row.pk: units_to_chain(row.amount - row.fee, asset.chain_decimals) for row in waiting}
+    answers = node.token_gas(asset.contract, [(hot, row.address, value[row.pk]) for row in waiting])
+    calls: list[Call | None] = []
+    for row, answer in zip(waiting, answers, strict=True):
+        gas = token_gas_limit(answer) if isinstance(answer, int) else None
+        if gas is None:
+            why = answer if isinstance(answer, str) else f"it would use {answer} gas"
+            if say_once(f"funds for {row.pk}", why):
+                log.error("withdrawal %s waits, %s cannot be paid: %s", row.pk, asset.code, why)
+            calls.append(None)
+        else:
+            calls.append(token_call(asset, row.address, row.amount - row.fee, gas))
+    return calls
+
+
+def _store(asset: Asset, payments: Sequence[tuple[Withdrawal, Call]], fees: Fees, hot: str, node: EthereumNode) -> None:
+    """Sign and store what the hot wallet can pay: all in one transaction, so that all or none of it happened."""
+    if not payments:
+        return
+    coin = coin_of(asset)
+    purse = purse_read(node, hot, asset)
+    key = keys.hot_key()
+    with transaction.atomic():
+        asset_lock(coin.pk)
+        if asset.pk != coin.pk:
+            asset_lock(asset.pk)  # whoever halts its withdrawals waits for this lock
+        budget = _budget(asset, purse)
+        nonce = nonce_next(hot, purse.chain_nonce)
+        claims = withdrawals_claim([row.pk for row, _ in payments])
+        signed = []
+        for row, call in payments:
+            claimed = claims.get(row.pk)
             if claimed is None:
                 continue
-            if balance - _promised(asset, hot) < wei + gas * fee_per_gas:
-                if say_once(f"funds for {withdrawal.pk}", "short"):
-                    log.error("withdrawal %s waits, the hot wallet %s cannot pay it", withdrawal.pk, hot)
+            amount = claimed.amount - claimed.fee
+            if not budget.take(asset, call, fees, amount):
+                if say_once(f"funds for {row.pk}", "short"):
+                    log.error("withdrawal %s waits, the hot wallet %s cannot pay it", row.pk, hot)
                 continue
-            nonce = _next_nonce(asset, hot, chain_nonce)
-            signed = keys.payment_sign(
-                keys.hot_key(),
-                to=withdrawal.address,
-                wei=wei,
-                nonce=nonce,
-                gas=gas,
-                fee_per_gas=fee_per_gas,
-                tip_per_gas=tip,
-            )
-            fee = cost_from_chain(gas * fee_per_gas, asset.chain_decimals)
-            record = ChainTransaction(
-                asset=asset,
-                fee_asset=asset,
-                kind=Kind.WITHDRAWAL,
-                txid=signed.txid,
-                raw=signed.raw,
-                sender=hot,
-                nonce=nonce,
-                network_fee=fee,
-            )
-            withdrawal_signed(claimed, record)
-        say_over(f"funds for {withdrawal.pk}")
+            purpose = Purpose(kind=Kind.WITHDRAWAL, asset=asset, coin=coin, recipient=claimed.address, amount=amount)
+            signed.append((claimed, transaction_sign(purpose, call, key=key, sender=hot, nonce=nonce, fees=fees)))
+            say_over(f"funds for {row.pk}")
+            nonce += 1
+        payments_signed(signed)
 
 
-def ethereum_sweep(*, asset: Asset, node: EthereumNode) -> None:
-    """Sign and store transfers of credited deposits to the hot wallet; nothing is sent yet.
-
-    Raises ChainUnavailable or ChainRefused.
-    """
-    rows = {row.address: row for row in _sweepable(asset)}
-    if not rows:
-        return
-    hot = keys.hot_address()
-    fee_per_gas, tip = node.fee_per_gas()
-    cost = GAS_PLAIN * fee_per_gas
-    for address, balance in node.balances(list(rows)).items():
-        if balance >= cost * _SWEEP_GAS_MULTIPLE:
-            chain_nonce = node.transaction_count(address)
-            _sweep_one(asset, rows[address], hot, chain_nonce, balance - cost, fee_per_gas, tip)
-
-
-def _sweep_one(
-    asset: Asset, row: DepositAddress, hot: str, chain_nonce: int, wei: int, fee_per_gas: int, tip: int
-) -> None:
-    assert row.derivation_index is not None
-    if keys.deposit_address(row.derivation_index) != row.address:
-        if say_once(f"sweep {row.address}", "foreign"):
-            log.error("%s was not derived from the seed that we have: its coins cannot be swept", row.address)
-        return
-    with transaction.atomic():
-        asset_lock(asset.pk)
-        own = ChainTransaction.objects.filter(asset=asset, sender=row.address)
-        if own.filter(status__in=UNFINISHED).exists():
-            return
-        nonce = _next_nonce(asset, row.address, chain_nonce)
-        signed = keys.payment_sign(
-            keys.deposit_key(row.derivation_index),
-            to=hot,
-            wei=wei,
-            nonce=nonce,
-            gas=GAS_PLAIN,
-            fee_per_gas=fee_per_gas,
-            tip_per_gas=tip,
-        )
-        ChainTransaction.objects.create(
-            asset=asset,
-            fee_asset=asset,
-            kind=Kind.SWEEP,
-            txid=signed.txid,
-            raw=signed.raw,
-            sender=row.address,
-            nonce=nonce,
-            network_fee=cost_from_chain(GAS_PLAIN * fee_per_gas, asset.chain_decimals),
-        )
-    log.info("sweep of %d wei from %s is signed: %s", wei, row.address, signed.txid)
-
-
-def _sweepable(asset: Asset) -> Iterable[DepositAddress]:
-    """Return addresses with something credited since their last sweep, and nothing that may still change."""
-    moving = Deposit.objects.filter(
-        asset=asset, status__in=[Deposit.Status.SEEN, Deposit.Status.CONFIRMING], amount__gt=0
-    )
-    swept = ChainTransaction.objects.filter(asset=asset, kind=Kind.SWEEP, sender=OuterRef("address__address"))
-    last = swept.order_by("-pk").values("created_at")[:1]
-    unswept = (
-        Deposit.objects.filter(asset=asset, status=Deposit.Status.CREDITED)
-        .annotate(swept_at=Subquery(last))
-        .filter(Q(swept_at=None) | Q(credited_at__gt=F("swept_at")))
-    )
-    rows = DepositAddress.objects.filter(pk__in=unswept.values("address")).exclude(pk__in=moving.values("address"))
-    return rows.order_by("-pk")[:_SWEEP_ADDRESSES]
-
-
-def _promised(asset: Asset, hot: str) -> int:
-    """Return the wei that stored transactions of the hot wallet will still take out of its balance."""
-    rows = ChainTransaction.objects.filter(asset=asset, sender=hot, status__in=UNFINISHED, confirmations=0)
-    fees = rows.aggregate(total=Sum("network_fee"))["total"] or 0
-    paid = Withdrawal.objects.filter(transaction__in=rows).aggregate(total=Sum(F("amount") - F("fee")))["total"] or 0
-    return units_to_chain(fees + paid, asset.chain_decimals)
-
-
-def _next_nonce(asset: Asset, sender: str, chain_nonce: int) -> int:
-    last = ChainTransaction.objects.filter(asset=asset, sender=sender).aggregate(last=Max("nonce"))["last"]
-    return chain_nonce if last is None else max(chain_nonce, last + 1)
+def _budget(asset: Asset, purse: Purse) -> _Budget:
+    tokens = purse.tokens - promised_tokens(asset, purse.address, purse.height) if asset.is_token else 0
+    return _Budget(purse.wei - promised_wei(purse.address, purse.height), tokens)

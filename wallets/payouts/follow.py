@@ -1,30 +1,40 @@
 """What we signed, on its way into the chain: sent, sent again while no block has it, counted, and its fee booked.
 
-Needs no key. The bytes are those that were stored.
+Needs no key. The bytes are those that were stored. A transaction whose fee was raised has several versions, its family:
+they exclude each other, so at most one gets into the chain. Whichever it is settles what all of them were for, once.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mex.money import cost_from_chain
 from trading.engine.commands import Transfer
 from trading.engine.enums import Reason
 from wallets.chains.bitcoin import BitcoinNode
-from wallets.chains.ethereum import EthereumNode
-from wallets.chains.health import say_once
-from wallets.chains.place import GONE, WAITING, Place
+from wallets.chains.health import say_once, say_over
+from wallets.chains.jsonrpc import ChainRefused
+from wallets.chains.place import Place
+from wallets.cold.booking import cold_posting
 from wallets.ledger.chart import Owner
+from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction, Posting
 from wallets.pace import Pacer, Send
-from wallets.payouts.records import UNFINISHED, Kind, Status, transaction_news, transaction_sent
+from wallets.payouts.bitcoin_void import void_release
+from wallets.payouts.records import UNFINISHED, Status, transaction_news, transaction_sent, transactions_sent
+from wallets.payouts.versions import versions_of, withdrawals_point_to
 
 log = logging.getLogger(__name__)
 _ROWS = 500
+_NOTED_AT_ONCE = 100
+"""Transactions that are sent before it is noted that they were: what a crash forgets is sent again."""
+_FINAL_ROWS = 200
+"""The newest final transactions, which a deep reorganisation could take out of the chain."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,92 +47,138 @@ class Finding(msgspec.Struct, frozen=True):
 
 def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer) -> None:
     """Look once at every unfinished transaction. Raises ChainUnavailable or ChainRefused."""
-    rows = _unfinished(asset)
-    places = node.places([row.txid for row in rows])
-    findings = {row.txid: Finding(places[row.txid], fee=row.network_fee) for row in rows}
-    _follow(asset, rows, findings, node.broadcast, send, pacer)
-
-
-def ethereum_follow(*, asset: Asset, node: EthereumNode, send: Send, pacer: Pacer) -> None:
-    """Look once at every unfinished transaction. Raises ChainUnavailable or ChainRefused."""
     _lost_send(asset, node, pacer)
-    rows = _unfinished(asset)
-    if not rows:
+    rows = unfinished(asset)
+    places = node.places([row.txid for row in rows])
+    void_release(coin=asset, rows=rows, places=places)
+    findings = {row.txid: Finding(places[row.txid], fee=row.network_fee) for row in rows}
+    families_follow(rows=rows, findings=findings, broadcast=node.broadcast, send=send, pacer=pacer)
+
+
+def _lost_send(asset: Asset, node: BitcoinNode, pacer: Pacer) -> None:
+    """Send final payments again that the chain has lost: a node that also lost its memory knows nothing of them."""
+    if not pacer.is_due(("lost", asset.pk)):
         return
-    height = node.height()
-    receipts = node.receipts([row.txid for row in rows])
-    known = node.are_known([row.txid for row in rows])
-    findings = {}
-    for row in rows:
-        receipt = receipts[row.txid]
-        if receipt is None or receipt.block_height > height:
-            findings[row.txid] = Finding(WAITING if known[row.txid] else GONE)
-            continue
-        place = Place(height - receipt.block_height + 1, receipt.block_height, receipt.block_hash)
-        fee = cost_from_chain(receipt.fee_wei, asset.chain_decimals)
-        findings[row.txid] = Finding(place, receipt.succeeded, fee)
-    _follow(asset, rows, findings, node.broadcast, send, pacer)
+    final = list(
+        ChainTransaction.objects.filter(fee_asset=asset, status=Status.CONFIRMED).order_by("-pk")[:_FINAL_ROWS]
+    )
+    places = node.places([row.txid for row in final])
+    for row in reversed(final):
+        if places[row.txid].confirmations < 1:
+            # The books are in order already: the row stays as it is, only the coins have to go once more.
+            if say_once(f"lost {row.txid}", "lost"):
+                log.error("%s was final and is gone from the chain: it is sent again", row.txid)
+            broadcast_row(row, node.broadcast)
+        else:
+            say_over(f"lost {row.txid}")
 
 
 def stored_broadcast(*, asset: Asset, broadcast: Callable[[str], str]) -> None:
-    """Send what was signed and not sent yet. Sending twice is harmless: the bytes are the same."""
-    rows = ChainTransaction.objects.filter(asset=asset, status=Status.SIGNED).order_by("sender", "nonce", "pk")
-    for row in rows[:_ROWS]:
-        _broadcast(row, broadcast)
+    """Send what was signed and not sent yet, of each family the newest version. `asset`: the chain's coin.
 
-
-def _lost_send(asset: Asset, node: EthereumNode, pacer: Pacer) -> None:
-    """Send final payments again that the chain has lost, after a deep reorganisation or with a killed node's memory.
-
-    Their nonces are missing now: until they are mined again, nothing that was signed after them can be. What failed is
-    not sent again, because its funds were given back.
+    Sending twice is harmless: the bytes are the same.
     """
-    payments = ChainTransaction.objects.filter(asset=asset, kind=Kind.WITHDRAWAL)
-    newest = payments.order_by("-pk").first()
-    if newest is None:
-        return
-    next_nonce = node.transaction_count(newest.sender)
-    lost = payments.filter(sender=newest.sender, nonce__gte=next_nonce, status=Status.CONFIRMED)
-    for row in lost.order_by("nonce"):
-        if pacer.is_due(("lost", row.txid)):
-            # The books are in order already: the row stays as it is, only the coins have to go once more.
-            log.error("%s was final and is gone from the chain: it is sent again", row.txid)
-            _broadcast(row, node.broadcast)
+    newer = ChainTransaction.objects.filter(first_version=OuterRef("family_id"), pk__gt=OuterRef("pk"))
+    rows = ChainTransaction.objects.filter(fee_asset=asset, status=Status.SIGNED)
+    rows = rows.annotate(family_id=Coalesce("first_version", "pk")).exclude(Exists(newer))
+    waiting = list(rows.order_by("sender", "nonce", "pk")[:_ROWS])
+    for start in range(0, len(waiting), _NOTED_AT_ONCE):
+        transactions_sent([row for row in waiting[start : start + _NOTED_AT_ONCE] if _is_taken(row, broadcast)])
 
 
-def _unfinished(asset: Asset) -> Sequence[ChainTransaction]:
-    rows = ChainTransaction.objects.filter(asset=asset, status__in=UNFINISHED)
-    return list(rows.order_by("sender", "nonce", "pk")[:_ROWS])
+def unfinished(coin: Asset) -> Sequence[ChainTransaction]:
+    """Return what we signed on a coin's chain and is not final, tokens with it, in the order of nonces.
+
+    Families are whole: a version that is not final is never without the others.
+    """
+    rows = ChainTransaction.objects.filter(fee_asset=coin, status__in=UNFINISHED)
+    oldest = rows.order_by("sender", "nonce", "pk").values_list("pk", "first_version")[:_ROWS]
+    families = {first or pk for pk, first in oldest}
+    whole = rows.filter(Q(pk__in=families) | Q(first_version__in=families))
+    return list(whole.select_related("asset").order_by("sender", "nonce", "pk"))
 
 
-def _follow(
-    asset: Asset,
+def families_follow(
+    *,
     rows: Sequence[ChainTransaction],
-    findings: dict[str, Finding],
+    findings: Mapping[str, Finding],
     broadcast: Callable[[str], str],
     send: Send,
     pacer: Pacer,
 ) -> None:
+    """Take transactions on by what the chain says about each, by txid. `rows`: what `unfinished` returned.
+
+    While no version of a family is in a block, the newest one is sent again, and an older one only if the node refuses
+    the newer ones. The version that is in a block is counted; once it is deep enough its fee is booked, it ends, and
+    the other versions are replaced. May raise ChainUnavailable.
+    """
+    families: dict[int, list[ChainTransaction]] = {}
     for row in rows:
-        finding = findings[row.txid]
-        place = finding.place
-        if place.confirmations >= 0:
+        families.setdefault(row.family, []).append(row)
+    for versions in families.values():
+        _follow(versions, findings, broadcast, send, pacer)
+
+
+def _follow(
+    versions: Sequence[ChainTransaction],
+    findings: Mapping[str, Finding],
+    broadcast: Callable[[str], str],
+    send: Send,
+    pacer: Pacer,
+) -> None:
+    mined = None
+    for row in versions:
+        confirmations = findings[row.txid].place.confirmations
+        if confirmations >= 0 and row.status == Status.SIGNED:
             transaction_sent(row)
-        is_missing = place.confirmations < 0 or row.status == Status.SIGNED
-        if place.confirmations < 1 and (pacer.is_due(("send", row.txid)) or is_missing):
-            _broadcast(row, broadcast)
-        _count(row, finding)
-        if place.confirmations >= asset.confirmations:
-            _finish(row, finding, send)
+        if confirmations >= 1:
+            mined = row
+    if mined is None:
+        _send_again(versions, findings, broadcast, pacer)
+    for row in versions:
+        _count(row, findings[row.txid])
+    if mined is None:
+        return
+    withdrawals_point_to(mined)
+    if findings[mined.txid].place.confirmations >= mined.asset.confirmations:
+        _finish(mined, findings[mined.txid], send)
 
 
-def _broadcast(row: ChainTransaction, broadcast: Callable[[str], str]) -> None:
-    complaint = broadcast(row.raw)
+def _send_again(
+    versions: Sequence[ChainTransaction],
+    findings: Mapping[str, Finding],
+    broadcast: Callable[[str], str],
+    pacer: Pacer,
+) -> None:
+    """Send the newest version if it is time or if it is missing; older ones only as long as the node refuses."""
+    for row in reversed(versions):
+        is_missing = findings[row.txid].place.confirmations < 0 or row.status == Status.SIGNED
+        if not (pacer.is_due(("send", row.txid)) or is_missing) or broadcast_row(row, broadcast):
+            return
+
+
+def broadcast_row(row: ChainTransaction, broadcast: Callable[[str], str]) -> bool:
+    """Send a transaction, note it, and return whether the node has it."""
+    if not _is_taken(row, broadcast):
+        return False
+    transaction_sent(row)
+    return True
+
+
+def _is_taken(row: ChainTransaction, broadcast: Callable[[str], str]) -> bool:
+    """Send a transaction and return whether the node has it. One that is refused must not keep the others waiting."""
+    try:
+        complaint = broadcast(row.raw)
+    except ChainRefused as refusal:
+        if say_once(f"broadcast {row.txid}", str(refusal)):
+            log.exception("%s was sent, and the node refuses what it should not", row.txid)
+        return False
     if not complaint:
-        transaction_sent(row)
-    elif say_once(f"broadcast {row.txid}", complaint):
+        return True
+    if say_once(f"broadcast {row.txid}", complaint):
         # Not a failure: it may be mined, or known, or wait for its turn. The chain decides at the next look.
         log.info("%s was sent, the node says: %s", row.txid, complaint)
+    return False
 
 
 def _count(row: ChainTransaction, finding: Finding) -> None:
@@ -144,20 +200,28 @@ def _has_fee_booked(row: ChainTransaction) -> bool:
 
 
 def _finish(row: ChainTransaction, finding: Finding, send: Send) -> None:
-    """End a transaction that is deep enough, once its network fee is in the ledger."""
+    """End a family whose mined version is deep enough, once its network fee is in the ledger: that of this version."""
     assert row.network_fee is not None
     if row.network_fee and not _has_fee_booked(row):
         fee = Transfer(
             reference=row.fee_reference,
             debit=Owner.NETWORK_FEES,
             credit=Owner.CHAIN,
-            asset=row.asset_id,
+            asset=row.fee_asset_id,
             amount=row.network_fee,
             reason=Reason.NETWORK_FEE,
         )
         send([fee])
         return
+    posting = cold_posting(row, finding.succeeded)
+    if posting is not None:
+        send([posting])
+        return
     status = Status.CONFIRMED if finding.succeeded else Status.FAILED
-    rows = ChainTransaction.objects.filter(pk=row.pk, status__in=UNFINISHED)
-    if rows.update(status=status, confirmed_at=timezone.now()):
-        log.info("%s %s is %s", row.kind, row.txid, status)
+    with transaction.atomic():
+        asset_lock(row.fee_asset_id)  # no further version is stored while this goes on
+        withdrawals_point_to(row)
+        versions_of(row).filter(status__in=UNFINISHED).exclude(pk=row.pk).update(status=Status.REPLACED)
+        ended = ChainTransaction.objects.filter(pk=row.pk, status__in=UNFINISHED)
+        if ended.update(status=status, confirmed_at=timezone.now()):
+            log.info("%s %s is %s", row.kind, row.txid, status)

@@ -9,14 +9,21 @@ from django.core.management.base import BaseCommand, CommandError
 from mex.money import format_units, parse_units
 from trading.client.errors import ApiRefused, ApiUnavailable
 from trading.demo.outcome import DemoFailed, demand
-from trading.demo.outside import demand_bitcoin, demand_ether, fresh_bitcoin_address, fresh_ethereum_address
+from trading.demo.outside import (
+    demand_bitcoin,
+    demand_ether,
+    demand_tokens,
+    fresh_bitcoin_address,
+    fresh_ethereum_address,
+)
 from trading.demo.person import Person
 from trading.demo.trade import FOR_BITCOIN, FOR_DOLLARS, Deal, Fill, trade
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.ledger.audit import audit_run
+from wallets.models import Asset
 
 DEPOSIT_BTC, DEPOSIT_ETH, DEPOSIT_USDT = "1.00000000", "5.00000000", "5000.00000000"
-WITHDRAW_BTC, WITHDRAW_ETH = "0.02000000", "0.50000000"
+WITHDRAW_BTC, WITHDRAW_ETH, WITHDRAW_USDT = "0.02000000", "0.50000000", "25.00000000"
 
 
 class Command(BaseCommand):
@@ -55,6 +62,7 @@ class Command(BaseCommand):
             self._settle(deal, alice, bob, before, fill)
         self._withdraw(bob, "BTC", fresh_bitcoin_address(), WITHDRAW_BTC)
         self._withdraw(alice, "ETH", fresh_ethereum_address(), WITHDRAW_ETH)
+        self._withdraw(alice, "USDT", fresh_ethereum_address(), WITHDRAW_USDT)
         self._audit()
         self._say("demo: all of it held")
 
@@ -91,7 +99,11 @@ class Command(BaseCommand):
         row = person.watch_withdrawal(asset, name, self._say)
         net, fee = parse_units(row["amount"]), parse_units(row["transactionFee"])
         demand(net + fee == gross, f"{amount} left the balance, {row['amount']} and {row['transactionFee']} are listed")
-        (demand_bitcoin if asset == "BTC" else demand_ether)(address, net)
+        if asset == "USDT":
+            token = Asset.objects.get(code=asset)
+            demand_tokens(token.contract, token.chain_decimals, address, net)
+        else:
+            (demand_bitcoin if asset == "BTC" else demand_ether)(address, net)
         self._expect(person, {asset: (free - gross, 0)})
         self._say(f"{person.name}: {format_units(net)} {asset} arrived on chain, fee {format_units(fee)}")
         self._say(f"{person.name}: {self._funds(person)}")

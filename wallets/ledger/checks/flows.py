@@ -1,4 +1,4 @@
-"""Deposits, withdrawals and fees: each posted once, each posting with its cause, holds and withdrawals agreeing.
+"""Withdrawals and fees: each posted once, each posting with its cause, holds and withdrawals agreeing.
 
 What is in flight is allowed: the engine posts first and a worker notes it later, so a posting may be ahead of a
 deposit's or withdrawal's status, but never behind.
@@ -7,25 +7,16 @@ deposit's or withdrawal's status, but never behind.
 from trading.engine.enums import HoldState, Reason
 from wallets.ledger.chart import Owner
 from wallets.ledger.checks.check import LEG_SAYS, WITHDRAWAL_REFERENCE, Check, count, leg, postings, without
-from wallets.models import ChainTransaction, Deposit, Withdrawal
+from wallets.models import ChainTransaction, Withdrawal
 
 _CHAIN, _FEES, _NETWORK = str(int(Owner.CHAIN)), str(int(Owner.FEES)), str(int(Owner.NETWORK_FEES))
 _HELD, _SETTLED, _RELEASED, _REFUSED = (int(state) for state in HoldState)
 _W = Withdrawal.Status
-_UNFINISHED = f"('{_W.REQUESTED}', '{_W.HELD}', '{_W.SIGNED}', '{_W.BROADCAST}')"
+_WAITING = f"('{_W.EMAIL}', '{_W.APPROVAL}', '{_W.HELD}')"
+_UNFINISHED = (
+    f"('{_W.REQUESTED}', '{_W.EMAIL}', '{_W.APPROVAL}', '{_W.HELD}', '{_W.SIGNED}', '{_W.BROADCAST}', '{_W.ENDING}')"
+)
 _ENDED = f"'{ChainTransaction.Status.CONFIRMED}', '{ChainTransaction.Status.FAILED}'"
-
-
-def _deposits(where: str) -> str:
-    return leg(
-        f"wallets_deposit WHERE amount > 0 AND {where}",
-        reference="'deposit:' || id",
-        reason=Reason.DEPOSIT,
-        debit=_CHAIN,
-        credit="user_id",
-        asset="asset_id",
-        amount="amount",
-    )
 
 
 def _network_fees(where: str) -> str:
@@ -71,11 +62,13 @@ _ON_ITS_WAY = (
     f" OR (COALESCE(h.state, 0) = {_RELEASED} AND c.status = '{ChainTransaction.Status.FAILED}'))"
 )
 _HOLD_FITS = (
-    f"CASE w.status WHEN '{_W.REQUESTED}' THEN TRUE"
-    f" WHEN '{_W.HELD}' THEN COALESCE(h.state, 0) IN ({_HELD}, {_RELEASED})"
-    f" WHEN '{_W.SIGNED}' THEN {_ON_ITS_WAY} WHEN '{_W.BROADCAST}' THEN {_ON_ITS_WAY}"
-    f" WHEN '{_W.CONFIRMED}' THEN COALESCE(h.state, 0) = {_SETTLED}"
-    f" WHEN '{_W.REJECTED}' THEN COALESCE(h.state, 0) IN (0, {_REFUSED}, {_RELEASED})"
+    f"CASE WHEN w.status = '{_W.REQUESTED}' THEN COALESCE(h.state, 0) IN (0, {_HELD}, {_REFUSED})"
+    f" WHEN w.status IN {_WAITING} THEN COALESCE(h.state, 0) = {_HELD}"
+    f" WHEN w.status IN ('{_W.SIGNED}', '{_W.BROADCAST}') THEN {_ON_ITS_WAY}"
+    f" WHEN w.status = '{_W.ENDING}' THEN COALESCE(h.state, 0) IN (0, {_HELD}, {_REFUSED}, {_RELEASED})"
+    f" WHEN w.status = '{_W.CONFIRMED}' THEN COALESCE(h.state, 0) = {_SETTLED}"
+    f" WHEN w.status = '{_W.CANCELLED}' THEN COALESCE(h.state, 0) IN ({_REFUSED}, {_RELEASED})"
+    f" WHEN w.status = '{_W.REJECTED}' THEN COALESCE(h.state, 0) IN (0, {_REFUSED}, {_RELEASED})"
     " ELSE FALSE END"
 )
 
@@ -99,20 +92,6 @@ CHECKS = (
             " COALESCE((SELECT sequence FROM trading_enginestate WHERE shard = 0), 0) ORDER BY id"
         ),
         says="posting {0} names command {1}, which the engine has not applied",
-    ),
-    Check(
-        name="credited deposits are posted",
-        noun="deposits",
-        examined=count("wallets_deposit"),
-        differences=without(_deposits(f"status = '{Deposit.Status.CREDITED}'"), postings(Reason.DEPOSIT)),
-        says=LEG_SAYS + " is not posted",
-    ),
-    Check(
-        name="deposit postings have a deposit",
-        noun="postings",
-        examined=count("wallets_posting", f"reason = {int(Reason.DEPOSIT)}"),
-        differences=without(postings(Reason.DEPOSIT), _deposits(f"status <> '{Deposit.Status.ORPHANED}'")),
-        says=LEG_SAYS + " is posted, but there is no such deposit on the chain",
     ),
     Check(
         name="settled withdrawals are posted",
@@ -201,6 +180,10 @@ CHECKS = (
             f" OR {int(Owner.LOSS)} IN (debit, credit)"
             f" WHEN {int(Reason.FUNDING)} THEN debit IN ({_CHAIN}, {int(Owner.FUNDING)})"
             f" AND credit IN ({_CHAIN}, {int(Owner.FUNDING)})"
+            f" WHEN {int(Reason.REVERSAL)} THEN debit > 0 AND credit = {_CHAIN}"
+            f" WHEN {int(Reason.LOSS)} THEN debit = {int(Owner.LOSS)} AND credit > 0"
+            f" WHEN {int(Reason.COLD)} THEN debit IN ({_CHAIN}, {int(Owner.COLD)})"
+            f" AND credit IN ({_CHAIN}, {int(Owner.COLD)})"
             " ELSE FALSE END ORDER BY reference"
         ),
         says=LEG_SAYS + " is not how such a posting goes",

@@ -185,7 +185,7 @@ class Command(BaseCommand):
     help = "Mine the local chains: quickly while something waits for confirmations. Refused on other chains."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--prepare", action="store_true", help="Make wallets and first coins, then end.")
+        parser.add_argument("--prepare", action="store_true", help="Make the faucet's first coins, then end.")
         parser.add_argument("--bitcoin-interval", type=float, default=2.0, help="Seconds between BTC blocks (2).")
         parser.add_argument("--ethereum-interval", type=float, default=1.0, help="Seconds between ETH blocks (1).")
 
@@ -222,10 +222,9 @@ class Command(BaseCommand):
                     self._stopping.wait(_RETRY_S)
 
     def _prepare(self) -> BitcoinNode | None:
-        """Open the wallets and see that the faucet has coins; wait for a node that is not there yet."""
+        """Open the faucet's wallet and see that it has coins; wait for a node that is not there yet."""
         while not self._stopping.is_set():
             try:
-                BitcoinNode().wallet_open()
                 faucet = faucet_node()
                 bitcoin_fund(faucet)
             except ChainUnavailable as error:

@@ -1,0 +1,77 @@
+"""Builds and signs Bitcoin transactions: looked at before anything is signed, and once more before it is stored."""
+
+from collections.abc import Sequence
+
+from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin
+from wallets.chains.keys import bitcoin_descriptors, bitcoin_signing_descriptors
+from wallets.chains.ownership import own_outputs
+from wallets.chains.psbt import Psbt, PsbtMalformed, psbt_read
+from wallets.chains.scripts import PaymentWrong, payments_check
+from wallets.chains.segwit import AddressMalformed
+from wallets.payouts.bitcoin_fees import fee_allow, fee_check
+
+Payments = Sequence[tuple[str, int]]
+WITNESS_VB = 28
+"""What a signature of ours adds to the size that is paid for, at most."""
+
+
+def payment_build(
+    node: BitcoinNode,
+    payments: Payments,
+    rate: int,
+    *,
+    inputs: Sequence[tuple[str, int]] = (),
+    confirmations: int = 1,
+) -> SignedBitcoin:
+    """Return a signed transaction that pays satoshis to addresses; it spends `inputs`, if any, and what else it takes.
+
+    What else it takes beside `inputs` has so many confirmations.
+    Its coins are locked in the wallet. Raises PaymentRefused when the wallet cannot pay it, PaymentWrong when what came
+    back is not what was asked for, which is not signed then. Raises NotSigned, ChainUnavailable or ChainRefused, too.
+    """
+    psbt = node.payment_fund(payments, rate, inputs=inputs, confirmations=confirmations)
+    asked = _read(psbt)
+    change = _check(asked, payments)
+    if not own_outputs(asked, bitcoin_descriptors()).issuperset(change):
+        raise PaymentWrong("what is left over does not come back to us")
+    return _sign(node, psbt)
+
+
+def merger_build(
+    node: BitcoinNode, address: str, inputs: Sequence[tuple[str, int]], total: int, rate: int
+) -> SignedBitcoin:
+    """Return a signed transaction that makes one coin at an address of ours out of `inputs`, worth `total` satoshis.
+
+    Raises as `payment_build` does.
+    """
+    psbt = node.payment_fund([(address, total)], rate, inputs=inputs, is_whole=True)
+    asked = _read(psbt)
+    change = _check(asked, [(address, total - asked.fee_satoshis)])
+    if change or own_outputs(asked, bitcoin_descriptors()) != {0}:
+        raise PaymentWrong("not all of it comes back to us")
+    return _sign(node, psbt)
+
+
+def _read(psbt: str) -> Psbt:
+    """Read what came back; raises PaymentWrong unless it says what its coins are worth, and costs what it may."""
+    try:
+        asked = psbt_read(psbt)
+        fee = asked.fee_satoshis
+    except PsbtMalformed as error:
+        raise PaymentWrong(str(error)) from error
+    fee_allow(fee, len(asked.transaction.serialize()) + len(asked.inputs) * WITNESS_VB)
+    return asked
+
+
+def _check(asked: Psbt, payments: Payments) -> list[int]:
+    """Return the number of the change output, if there is one."""
+    try:
+        return payments_check(asked.transaction, payments)
+    except AddressMalformed as error:
+        raise PaymentRefused(str(error)) from error
+
+
+def _sign(node: BitcoinNode, psbt: str) -> SignedBitcoin:
+    signed = node.psbt_sign(psbt, bitcoin_signing_descriptors())
+    fee_check(signed)
+    return signed

@@ -1,0 +1,148 @@
+"""Replaces Ethereum transactions that no block takes: the same nonce and purpose at a higher fee, as a new version.
+
+Every version is kept and any may be the one that is mined. Only what keeps its sender's line waiting is replaced: the
+first of the line, and what offers less than the chain takes now.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from mex.money import units_from_chain
+from wallets.chains import keys
+from wallets.chains.ethereum import EthereumNode
+from wallets.chains.ethereum_raw import call_of
+from wallets.chains.health import say_once, say_over
+from wallets.lock_objects import asset_lock
+from wallets.models import Asset, ChainTransaction, DepositAddress
+from wallets.payouts.ethereum_fees import Fees, fees_bumped, fees_now
+from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
+from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
+from wallets.payouts.ethereum_sweeps import gas_fund
+from wallets.payouts.follow import unfinished
+from wallets.payouts.records import UNFINISHED, Kind
+from wallets.payouts.versions import NotBumped, versions_of
+
+log = logging.getLogger(__name__)
+
+
+def ethereum_bump(*, asset: Asset, node: EthereumNode) -> None:
+    """Sign and store a new version of each transaction that waits for too long; nothing is sent yet.
+
+    `asset`: the chain's coin. Raises ChainUnavailable or ChainRefused.
+    """
+    rows = [row for row in _newest(asset) if _is_old(row)]
+    if not rows:
+        return
+    fees = fees_now(node)
+    if fees is None:
+        return
+    counts = node.transaction_counts(sorted({row.sender for row in rows}))
+    last_block_s = node.block_time()
+    for row in rows:
+        assert row.nonce is not None
+        if counts[row.sender] > row.nonce or int(row.created_at.timestamp()) > last_block_s:
+            continue  # it is mined, or there was no block that could have taken it
+        if counts[row.sender] == row.nonce or (row.fee_rate or 0) < fees.base:
+            try:
+                _bump(asset, row, fees, node)
+            except NotBumped as reason:
+                if say_once(f"bump {row.txid}", str(reason)):
+                    log.error("%s %s waits for a block: %s", row.kind, row.txid, reason)
+
+
+def ethereum_bump_one(*, asset: Asset, node: EthereumNode, txid: str) -> None:
+    """Sign and store a new version of one transaction, given by any of its versions, because an operator asks for it.
+
+    `asset`: the chain's coin. Raises NotBumped, ChainUnavailable or ChainRefused.
+    """
+    family = ChainTransaction.objects.get(txid=txid).family
+    rows = [row for row in _newest(asset) if row.family == family]
+    if not rows:
+        raise NotBumped("it is in a block, it is final, or it was signed elsewhere")
+    fees = fees_now(node)
+    if fees is None:
+        raise NotBumped("the chain asks for more than our ceiling")
+    _bump(asset, rows[0], fees, node)
+
+
+def _newest(coin: Asset) -> Sequence[ChainTransaction]:
+    """Return the newest version of everything that is in no block. What was signed elsewhere is not ours to replace."""
+    newest: dict[int, ChainTransaction] = {}
+    mined = set()
+    for row in unfinished(coin):
+        if row.confirmations or row.kind == Kind.COLD:
+            mined.add(row.family)
+        if row.family not in newest or row.pk > newest[row.family].pk:
+            newest[row.family] = row
+    return [row for family, row in newest.items() if family not in mined]
+
+
+def _is_old(row: ChainTransaction) -> bool:
+    return row.created_at <= timezone.now() - timedelta(seconds=settings.BUMP_AFTER_S)
+
+
+def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) -> None:
+    """Sign and store a new version, or have the ether sent that it needs. Raises NotBumped."""
+    old = call_of(row.raw)
+    fees = fees_bumped(Fees(old.fee_per_gas, old.tip_per_gas), wanted)
+    if fees is None:
+        raise NotBumped("its fee is as high as it may be")
+    key = _key(row)
+    if key is None:
+        raise NotBumped("its sender is no address of our seed")
+    purse = purse_read(node, row.sender, coin)
+    wei = old.wei
+    if row.kind == Kind.SWEEP and not row.asset.is_token:
+        # All that is there, or what is left of it where a deposit was taken back.
+        wei = min(wei, purse.wei - old.gas * fees.cap)
+        if wei <= 0:
+            raise NotBumped("what it should move is gone")
+    call = Call(old.to, wei, old.gas, old.data)
+    missing = _store(coin, row, call, fees, key, purse)
+    if missing > 0 and row.kind == Kind.SWEEP:
+        gas_fund(coin=coin, node=node, fees=wanted, missing={row.sender: missing})
+    elif missing > 0:
+        raise NotBumped(f"{row.sender} cannot pay a higher fee")
+
+
+def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: bytes, purse: Purse) -> int:
+    """Store a new version unless another worker did, or a block has one; return the wei that are missing for it."""
+    with transaction.atomic():
+        asset_lock(coin.pk)
+        versions = list(versions_of(row).order_by("pk"))
+        if versions[-1].pk != row.pk or any(one.confirmations or one.status not in UNFINISHED for one in versions):
+            return 0
+        dearest = max(call_of(one.raw).cost_max for one in versions)
+        others = promised_wei(row.sender, purse.height) - dearest
+        missing = call.wei + call.gas * fees.cap - (purse.wei - others)
+        if missing > 0:
+            return missing
+        is_ether = row.asset_id == coin.pk
+        amount = units_from_chain(call.wei, coin.chain_decimals)[0] if is_ether else row.amount or 0
+        purpose = Purpose(kind=Kind(row.kind), asset=row.asset, coin=coin, recipient=row.recipient, amount=amount)
+        assert row.nonce is not None
+        bump = transaction_sign(
+            purpose, call, key=key, sender=row.sender, nonce=row.nonce, fees=fees, first_version=versions[0]
+        )
+        bump.save(force_insert=True)
+    say_over(f"bump {row.txid}")
+    log.info("%s %s waits for a block: %s offers %d wei per gas", row.kind, row.txid, bump.txid, fees.cap)
+    return 0
+
+
+def _key(row: ChainTransaction) -> bytes | None:
+    """Return the key of a transaction's sender, or None where that is no address of our seed."""
+    if row.sender == keys.hot_address():
+        return keys.hot_key()
+    index = DepositAddress.objects.filter(asset=row.fee_asset, address=row.sender).values_list(
+        "derivation_index", flat=True
+    )
+    for number in index:
+        if number is not None and keys.deposit_address(number) == row.sender:
+            return keys.deposit_key(number)
+    return None
