@@ -34,7 +34,7 @@ from trading.gateway import pipes  # noqa: E402
 from trading.models import Market  # noqa: E402
 from trading.runtime import inbox, lease, store  # noqa: E402
 from trading.runtime.loop import Engine, open_pipe  # noqa: E402
-from trading.runtime.tables import Work, writer  # noqa: E402
+from trading.runtime.tables import Work, Written, writer  # noqa: E402
 from wallets.ledger.chart import Owner  # noqa: E402
 
 SYMBOL = "BTCUSDT"
@@ -133,10 +133,10 @@ def record(path: Path, batch: int, count: int) -> dict[str, Any]:
             self._writer = writer()
             self.find = self._writer.find
 
-        def commit(self, fence: str, values: Sequence[Any], works: Sequence[Work]) -> None:
+        def write(self, fence: str, values: Sequence[Any], works: Sequence[Work]) -> Written:
             """Keep it and write it."""
             commits.append((fence, values, works))
-            self._writer.commit(fence, values, works)
+            return self._writer.write(fence, values, works)
 
     store.writer = Recorder  # type: ignore[attr-defined]  # it has it from tables
     took = run(batch, count)
@@ -155,7 +155,7 @@ def bare(path: Path) -> dict[str, Any]:
 
     def write() -> None:
         for fence, values, works in commits:
-            database.commit(fence, values, works)
+            database.write(fence, values, works).commit()
 
     return timed(write)
 

@@ -139,7 +139,7 @@ import os, signal
 import django
 django.setup()
 from trading.runtime import loop
-loop.Publisher.publish = lambda self, packed: os.kill(os.getpid(), signal.SIGKILL)
+loop.Publisher.send = lambda self, packed: os.kill(os.getpid(), signal.SIGKILL)
 engine = loop.Engine(0, loop.open_pipe())
 engine._last_packed = b""
 engine.start()

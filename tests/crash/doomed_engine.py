@@ -48,13 +48,7 @@ def arm(doom: Doom) -> None:
     store.commit = _between(doom, "matched", store.commit, "committed")
     # Inside the transaction, after each of its writes.
     tables._check = _between(doom, None, tables._check, "written")
-    publish = Publisher.publish
-
-    def publish_then(self: Publisher, packed: bytes) -> None:
-        publish(self, packed)
-        doom.strike("published")
-
-    Publisher.publish = publish_then  # type: ignore[method-assign]
+    Publisher.send = _between(doom, None, Publisher.send, "published")  # type: ignore[method-assign]
 
 
 def _between(doom: Doom, before: str | None, function: Callable[..., Any], after: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from trading.runtime.publisher import Publisher  # noqa: E402
 POINTS: dict[str, tuple[object, str]] = {
     "inside": (tables, "_check"),  # something is written, nothing committed
     "committed": (store, "commit"),  # nobody was told yet
-    "published": (Publisher, "publish"),
+    "published": (Publisher, "send"),
 }
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -58,15 +57,15 @@ class Gate:
         self._commit(**batch)
 
 
-@pytest.fixture
-def engine(valkey: Process, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """An engine with a thread that commits, on SQLite, too, for every batch."""
+@pytest.fixture(params=["writes in the other thread", "only commits there"])
+def engine(request: pytest.FixtureRequest, valkey: Process, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine with a thread that commits, for every batch."""
     pipes.connection().delete(pipes.events_key(settings.MEX_SHARD), pipes.commands_key(settings.MEX_SHARD))
     monkeypatch.setattr(loop, "_OVERLAP_COMMANDS_MIN", 1)
     monkeypatch.setattr("trading.runtime.inbox.BATCH_COMMANDS_MAX", 1)
     EngineState.objects.update(position="0-0")
     engine = Engine(settings.MEX_SHARD, pipes.connection())
-    engine._committer = engine._committer or ThreadPoolExecutor(1)
+    engine._writes_first = request.param == "only commits there"
     engine.start()
     yield engine
     engine.close()
@@ -119,6 +118,8 @@ def test_a_commit_that_fails_ends_the_engine_and_the_batch_after_it(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**batch: Any) -> None:
+        if batch["written"]:
+            batch["written"].undo()
         raise OSError("the disk is full")
 
     before = EngineState.objects.values_list("position", "batch", "sequence").get()

@@ -1,6 +1,6 @@
 """A pipe that goes away at the worst moment: what is committed is told when it is back, by the same engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -21,14 +21,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Breaking:
     """A pipe whose calls fail as the script says, one word a call: "lost" is carried out, "down" is not."""
 
-    def __init__(self, pipe: Any, name: str, script: Sequence[str]) -> None:
+    def __init__(self, pipe: Any, name: str, script: list[str]) -> None:
         self._pipe = pipe
         self._name = name
-        self._script = list(script)
+        self._script = script
 
     def client(self) -> "Breaking":
-        """Break the same calls on every connection."""
-        return self
+        """Break the same calls on a connection of its own."""
+        return Breaking(self._pipe.client(), self._name, self._script)
+
+    @property
+    def connection(self) -> "Breaking":
+        """Break the same calls where commands are sent."""
+        return Breaking(self._pipe.connection, self._name, self._script)
 
     def __getattr__(self, name: str) -> Any:
         real: Callable[..., Any] = getattr(self._pipe, name)
@@ -39,6 +44,8 @@ class Breaking:
         def broken(*args: Any, **kwargs: Any) -> None:
             if what == "lost":
                 real(*args, **kwargs)
+            if name == "read_response":
+                self._pipe.disconnect()  # as the library does when it cannot read
             raise redis.TimeoutError(what) if what == "lost" else redis.ConnectionError(what)
 
         return broken
@@ -47,9 +54,10 @@ class Breaking:
 @pytest.mark.parametrize(
     ("call", "script", "published"),
     [
-        ("xadd", ["down"], 1),
-        ("xadd", ["down", "down", "down"], 1),
-        ("xadd", ["lost"], 2),  # the same batch twice: readers drop the second
+        ("send_command", ["down"], 1),
+        ("send_command", ["down", "down", "down"], 1),
+        ("read_response", ["down"], 2),  # the same batch twice: readers drop the second
+        ("read_response", ["lost", "lost"], 3),
         ("xtrim", ["down"], 1),
     ],
 )
@@ -72,7 +80,7 @@ def test_an_engine_outlives_its_pipe(valkey: Process, call: str, script: list[st
 def test_an_engine_that_is_stopped_while_the_pipe_is_down_leaves_its_batch_to_the_next(valkey: Process) -> None:
     pipe: Any = pipes.connection()
     pipe.delete(pipes.events_key(settings.MEX_SHARD))
-    engine = Engine(settings.MEX_SHARD, Breaking(pipe, "xadd", ["down"] * 99))  # type: ignore[arg-type]
+    engine = Engine(settings.MEX_SHARD, Breaking(pipe, "send_command", ["down"] * 99))  # type: ignore[arg-type]
     engine.process(Intake("2-0", [Parcel("web", [Request(1, ReleaseHold("none"))])]), lambda: True)
     engine.close()
     assert pipe.xlen(pipes.events_key(settings.MEX_SHARD)) == 0

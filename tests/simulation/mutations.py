@@ -73,12 +73,15 @@ def _any_epoch(**what: Any) -> None:
     _commit(**what | {"epoch": epoch})
 
 
-def _commit_in_pieces(writer: tables.SqliteWriter, fence: str, values: Any, works: Sequence[tables.Work]) -> None:
+def _write_in_pieces(
+    writer: tables.SqliteWriter, fence: str, values: Any, works: Sequence[tables.Work]
+) -> tables.Written:
     """Commit row by row: what a crash leaves is half of a batch."""
     if connection.connection.execute(fence.replace("%s", "?"), values).rowcount != 1:
         raise tables.FenceFailed
     for work in works:
         connection.connection.executemany(tables._sqlite_sql(work.how, work.table), work.rows)
+    return tables.Written(connection.connection)
 
 
 def _try_again(**what: Any) -> None:
@@ -99,6 +102,14 @@ def _start_silently(engine: Engine) -> None:
 def _give_up_publishing(engine: Engine, packed: bytes, is_stopping: Callable[[], bool]) -> None:
     try:
         engine._publisher.publish(packed)
+    except (redis.ConnectionError, redis.TimeoutError):
+        pass
+
+
+def _forget_answer(engine: Engine, is_stopping: Callable[[], bool]) -> None:
+    """Take it for granted that what was sent arrived."""
+    try:
+        engine._publisher.confirm()
     except (redis.ConnectionError, redis.TimeoutError):
         pass
 
@@ -180,11 +191,12 @@ MUTATIONS: dict[str, Mutation] = {
     "go on when the lease is lost": _with_commit(_swallow_refusal),
     "skip the check of the epoch": _with_commit(_any_epoch),
     "commit again after an error": _with_commit(_try_again),
-    "commit in pieces": lambda: mock.patch.object(tables.SqliteWriter, "commit", _commit_in_pieces),
+    "commit in pieces": lambda: mock.patch.object(tables.SqliteWriter, "write", _write_in_pieces),
     "do not publish the last batch at the start": lambda: mock.patch.object(Engine, "start", _start_silently),
     "give up when publishing fails": lambda: mock.patch.object(Engine, "_publish", _give_up_publishing),
     "publish one batch late": lambda: mock.patch.object(Engine, "_publish", _publish_late),
-    "publish nothing": lambda: mock.patch.object(Publisher, "publish", _do_nothing),
+    "publish nothing": lambda: mock.patch.object(Publisher, "send", _do_nothing),
+    "commit before the last batch is seen on the stream": lambda: mock.patch.object(Engine, "_confirm", _forget_answer),
     "trim what is read, not what is committed": lambda: mock.patch.object(Inbox, "_trim", _trim_all),
     "store the position of what is read": lambda: mock.patch.object(Inbox, "take", _take_all_positions),
     "do not raise the ids of an empty pipe": lambda: mock.patch.object(Inbox, "prepare", _do_nothing),

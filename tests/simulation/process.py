@@ -1,5 +1,6 @@
 """An engine's process as the simulation keeps it, and its end of the pipe."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -39,6 +40,11 @@ class Process:
         return self.committer is None or self.committer.is_idle
 
     @property
+    def may_pause(self) -> bool:
+        """Whether it could go on later: told to end with a batch on its way to readers, it would leave that one."""
+        return self.is_settled and self.engine is not None and not self.engine._publisher.unconfirmed
+
+    @property
     def identity(self) -> str:
         """What its lease names."""
         return f"{'near' if self.is_near else 'far'}:{self.life.number}:1"
@@ -47,6 +53,7 @@ class Process:
 class Host(Protocol):
     """Where a process runs: the world, as its pipe sees it."""
 
+    chance: random.Random
     streams: Streams
     is_down: bool
 
@@ -72,10 +79,45 @@ class PipeEnd:
     def __init__(self, host: Host, process: Process) -> None:
         self._host = host
         self._process = process
+        self._sent: tuple[Any, ...] = ()
+        """A batch that is on its way to the server, and how many entries may stay with it."""
+        self._answer = b""
 
     def client(self) -> "PipeEnd":
         """Return a connection of its own: here, the same one."""
         return self
+
+    @property
+    def connection(self) -> "PipeEnd":
+        """What commands can be sent by without waiting for their answers."""
+        return self
+
+    def send_command(self, *words: Any) -> None:
+        """Send a batch. The server takes it at once, or when its answer is asked for, if it is still there then."""
+        assert words[:4] == ("XADD", EVENTS, "MAXLEN", "~")
+        assert words[5:7] == ("*", pipes.FIELD)
+        self._sent = words[7], words[4]
+        if self._host.chance.random() < 0.5:
+            self._deliver()
+
+    def read_response(self) -> bytes:
+        """Return the answer to what was sent."""
+        if self._sent:
+            self._deliver()
+        answer, self._answer = self._answer, b""
+        assert answer, "nothing was sent"
+        self._host.pass_place("publish after")
+        return answer
+
+    def _deliver(self) -> None:
+        (packed, count), self._sent = self._sent, ()
+        host = self._host
+        host.pass_place("publish before")
+        if host.is_down:
+            raise redis.ConnectionError("the pipe's server is away")
+        host.publishes(packed)
+        self._answer = id_of(host.streams.add(EVENTS, packed).number)
+        host.streams.trim_to(EVENTS, count)
 
     def xread(self, streams: Mapping[str, str], count: int | None = None, block: int | None = None) -> Any:
         """Return new entries; wait for them when there are none."""
@@ -91,18 +133,9 @@ class PipeEnd:
         self._process.life.read |= {entry.number: entry for entry in found}
         return as_answer(key, found)
 
-    def xadd(
-        self,
-        name: str,
-        fields: Mapping[bytes, bytes],
-        id: str = "*",
-        maxlen: int | None = None,
-        approximate: bool = True,
-    ) -> bytes:
-        """Append an entry: a batch, or the mark of a position."""
+    def xadd(self, name: str, fields: Mapping[bytes, bytes], id: str) -> bytes:
+        """Append the mark of a position."""
         packed = fields[pipes.FIELD]
-        if name == EVENTS:
-            return self._call("publish", lambda: self._publish(packed, maxlen))
         return self._call("prepare", lambda: id_of(self._host.streams.add(name, packed, id).number))
 
     def xdel(self, name: str, *ids: str) -> int:
@@ -116,14 +149,6 @@ class PipeEnd:
     def xinfo_stream(self, name: str) -> dict[str, bytes]:
         """Return what the server knows of a stream."""
         return self._call("prepare", lambda: self._host.streams.info(name))
-
-    def _publish(self, packed: bytes, maxlen: int | None) -> bytes:
-        host = self._host
-        host.publishes(packed)
-        entry = host.streams.add(EVENTS, packed)
-        if maxlen is not None:
-            host.streams.trim_to(EVENTS, maxlen)
-        return id_of(entry.number)
 
     def _trim(self, name: str, minid: str) -> int:
         self._host.trims(minid)

@@ -60,6 +60,8 @@ class World:
         """Commands in a batch, entries read at once."""
         self.overlaps_from = chance.choice([0, 0, 1, 5])
         """How many commands a batch needs to be committed while the next one is prepared; 0: no overlapping."""
+        self.writes_first = chance.random() < 0.5
+        """Whether only the commit itself is done while the next batch is prepared, as on SQLite, or writing, too."""
         self._database = database
         self._told = Told(database)
         self._plan = Plan(chance, chance.choice([5, 15, 30, 60, 150]))
@@ -136,6 +138,7 @@ class World:
             if process.engine is None:
                 process.engine = Engine(0, PipeEnd(self, process))  # type: ignore[arg-type]  # all that it uses
                 process.engine._committer = process.committer  # type: ignore[assignment]  # all that it uses
+                process.engine._writes_first = self.writes_first
                 self._check_state(process, "a new engine's state")
                 process.engine.start()
                 self.note("leads")
@@ -208,7 +211,7 @@ class World:
         self.pass_place(IDLE)
         self._turn()
         process.turns_left -= 1
-        process.is_pausing = process.turns_left < 0 and process.is_settled
+        process.is_pausing = process.turns_left < 0 and process.may_pause
         return not process.is_pausing
 
     def sleep(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from mex.limits import BATCH_COMMANDS_MAX, BATCH_ENTRIES_MAX
-from trading.engine.commands import Parcel
+from trading.engine.commands import Command, Parcel
 from trading.gateway import pipes
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,11 @@ class Intake:
 
     position: str
     parcels: Sequence[Parcel]
+
+    @property
+    def commands(self) -> list[Command]:
+        """All commands, in order."""
+        return [request.command for parcel in self.parcels for request in parcel.requests]
 
 
 class Inbox:
@@ -58,6 +63,15 @@ class Inbox:
         """Return the next batch, or None when nothing came within `wait_ms`."""
         if not self._waiting:
             self._fill(wait_ms)
+        return self.take_waiting()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is a batch that has been read."""
+        return bool(self._waiting)
+
+    def take_waiting(self) -> Intake | None:
+        """Return the next batch of what has been read, or None."""
         if not self._waiting:
             return None
         parcels: list[Parcel] = []

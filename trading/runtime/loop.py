@@ -1,7 +1,9 @@
 """The engine process: take, apply, commit, publish; nothing leaves before its commit.
 
-On PostgreSQL one batch is committed while the next one is being applied: the server works on another core. No more than
-one is on its way, so that commits keep their order, and one that failed is the last one that was tried.
+One large batch is committed while the next one is being applied: PostgreSQL works on another core, and SQLite waits for
+the disk. No more than one is on its way, so that commits keep their order, and one that failed is the last one that was
+tried. A batch that is published was committed, and one that is committed waits until the one before is known to be
+published: only the last one is stored, for the next engine to publish again.
 
 A commit that fails, an invariant that breaks or a lost lease ends the process. Memory may be ahead of the database
 then, and the next start builds it anew from what is committed (recovery.py).
@@ -28,7 +30,7 @@ from trading.gateway import pipes
 from trading.runtime import lease, recovery, store
 from trading.runtime.inbox import Inbox, Intake
 from trading.runtime.publisher import Publisher
-from trading.runtime.tables import Work
+from trading.runtime.tables import Work, Written
 
 log = logging.getLogger(__name__)
 _encoder = msgspec.msgpack.Encoder()
@@ -64,8 +66,11 @@ class Engine:
         self._publisher = Publisher(pipe, shard)
         self._last_packed = bytes(loaded.state.last_batch)
         self._renewed_at = time.monotonic()
-        # On SQLite it would only hinder: a commit is work of this process, and takes turns with it for every row.
-        self._committer = ThreadPoolExecutor(1, "committer") if connection.vendor == "postgresql" else None
+        self._committer: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "committer")
+        # On SQLite two threads would take turns for every row that is written; the commit lets the other one work.
+        self._writes_first = connection.vendor == "sqlite"
+        self._learned: Intake | None = None
+        """The next batch, when what it names has been looked up."""
         self._under_way: Future[None] | None = None
         self._is_ending = False
         self._has_left = False
@@ -89,40 +94,70 @@ class Engine:
             # Whatever ends this thread ends the other one, too, which may be waiting for the pipe.
             self._is_ending = True
         self._settle()
+        self._confirm(is_stopping)
 
     def _work(self, is_stopping: Callable[[], bool]) -> None:
         while not is_stopping():
             # While a batch is on its way there is more to do than to wait for commands: see what became of it.
             is_busy = self._under_way is not None
-            try:
-                intake = self._inbox.take(1 if is_busy else LEASE_RENEW_MS)
-            except _PIPE_DOWN as error:
-                # The pipe is down, the database is not: keep the lease and wait for the pipe.
-                log.warning("no command stream: %s", error)
-                time.sleep(_PIPE_WAIT_S)
-                intake = None
-            if intake is None:
-                self._settle()
-            else:
-                prepared = self._prepare(intake)
-                self._settle()
-                if self._committer is None or prepared.commands < _OVERLAP_COMMANDS_MIN:
-                    self._finish(prepared, is_stopping)
-                else:
-                    self._under_way = self._committer.submit(self._finish, prepared, is_stopping)
+            if not is_busy and not self._inbox.has_waiting:
+                self._confirm(is_stopping)
+            intake = self._learned or self._take(1 if is_busy else LEASE_RENEW_MS)
+            prepared = None if intake is None else self._prepare(intake)
+            self._settle()
             self._renew_lease(is_idle=intake is None and not is_busy)
+            if prepared is not None:
+                self._hand_over(prepared, is_stopping)
+
+    def _take(self, wait_ms: int) -> Intake | None:
+        try:
+            return self._inbox.take(wait_ms)
+        except _PIPE_DOWN as error:
+            # The pipe is down, the database is not: keep the lease and wait for the pipe.
+            log.warning("no command stream: %s", error)
+            time.sleep(_PIPE_WAIT_S)
+            return None
+
+    def _hand_over(self, prepared: Prepared, is_stopping: Callable[[], bool]) -> None:
+        """Commit a batch, in the other thread where that wins time. Nothing else is on its way."""
+        self._confirm(is_stopping)
+        committer = self._committer
+        if self._has_left:
+            return  # nobody would ever publish the one before
+        if committer is None or prepared.commands < _OVERLAP_COMMANDS_MIN:
+            self._finish(prepared, is_stopping)
+        elif not self._writes_first:
+            self._under_way = committer.submit(self._finish, prepared, is_stopping)
+        elif following := self._inbox.take_waiting():
+            written = store.write(shard=self.shard, epoch=self.epoch, works=prepared.works, mark=prepared.mark)
+            try:
+                self._learn(following)
+            except BaseException:
+                written.undo()
+                raise
+            self._under_way = committer.submit(self._finish, prepared, is_stopping, written)
+        else:
+            self._finish(prepared, is_stopping)
 
     def process(self, intake: Intake, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Apply one batch, commit it, publish it; while the pipe is down, wait with what is committed."""
-        self._finish(self._prepare(intake), is_stopping)
+        self._hand_over(self._prepare(intake), is_stopping)
+        self._settle()
+        self._confirm(is_stopping)
+
+    def _learn(self, intake: Intake) -> None:
+        """Look up what the core must know before it can apply a batch."""
+        self.core.forget()
+        store.learn(self.core, intake.commands, self._journal.recent)
+        self._learned = intake
 
     def _prepare(self, intake: Intake) -> Prepared:
         """Apply a batch. The one before may still be on its way into the database."""
         core, journal = self.core, self._journal
         time_ms = max(now_ms(), core.time_ms)
-        commands = [request.command for parcel in intake.parcels for request in parcel.requests]
-        core.forget()
-        store.learn(core, commands, journal.recent)
+        if intake is not self._learned:
+            self._learn(intake)
+        self._learned = None
         first_sequence = core.sequence + 1
         outcomes = self._apply(intake.parcels, time_ms)
         levels, balances = core.close_batch()
@@ -136,16 +171,14 @@ class Engine:
             last_order=core.last_order,
             last_list=core.last_list,
             rank_number=journal.rank_number,
-            state_hash=state_hash(core) if Checkpoint in map(type, commands) else "",
+            state_hash=state_hash(core) if Checkpoint in map(type, intake.commands) else "",
         )
-        return Prepared(len(commands), journal.works(core.books(), balances), mark)
+        return Prepared(len(outcomes), journal.works(core.books(), balances), mark)
 
-    def _finish(self, prepared: Prepared, is_stopping: Callable[[], bool]) -> None:
-        """Commit a batch, and then tell of it; not after a batch that was left: nobody would ever publish that one."""
-        if self._has_left:
-            return
+    def _finish(self, prepared: Prepared, is_stopping: Callable[[], bool], written: Written | None = None) -> None:
+        """Commit a batch, and then tell of it."""
         mark = prepared.mark
-        store.commit(shard=self.shard, epoch=self.epoch, works=prepared.works, mark=mark)
+        store.commit(shard=self.shard, epoch=self.epoch, works=prepared.works, mark=mark, written=written)
         # Only now may anyone be told: what is acknowledged must survive a power cut.
         self._publish(mark.packed, is_stopping)
         self._inbox.committed = mark.position
@@ -165,21 +198,35 @@ class Engine:
         lease.release(self.shard, self.epoch)
 
     def _publish(self, packed: bytes, is_stopping: Callable[[], bool]) -> None:
+        """Send a committed batch to the event stream. `_confirm` sees whether it arrived, while others wait for it."""
+        try:
+            self._publisher.send(packed)
+        except _PIPE_DOWN as error:
+            self._publish_again(packed, error, is_stopping)
+
+    def _confirm(self, is_stopping: Callable[[], bool]) -> None:
+        """See that the last batch is on the event stream. Before that no other one may be committed."""
+        packed = self._publisher.unconfirmed
+        try:
+            self._publisher.confirm()
+        except _PIPE_DOWN as error:
+            self._publish_again(packed, error, is_stopping)
+
+    def _publish_again(self, packed: bytes, error: Exception, is_stopping: Callable[[], bool]) -> None:
         """Publish a committed batch, however often it takes: readers drop a number that they have seen.
 
         Told to stop before, it leaves the batch to the next engine, which publishes the stored one.
         """
-        while True:
+        log.warning("a committed batch waits for the event stream: %s", error)
+        while not (is_stopping() or self._is_ending):
+            time.sleep(_PIPE_WAIT_S)
+            self._renew_lease(is_idle=True)
             try:
                 self._publisher.publish(packed)
                 return
-            except _PIPE_DOWN as error:
-                log.warning("a committed batch waits for the event stream: %s", error)
-            if is_stopping() or self._is_ending:
-                self._has_left = True
-                return
-            time.sleep(_PIPE_WAIT_S)
-            self._renew_lease(is_idle=True)
+            except _PIPE_DOWN as again:
+                log.warning("a committed batch still waits for the event stream: %s", again)
+        self._has_left = True
 
     def _apply(self, parcels: Sequence[Parcel], time_ms: int) -> list[Outcome]:
         apply, journal = self.core.apply, self._journal

@@ -25,7 +25,7 @@ from trading.engine.enums import HoldState, Reason
 from trading.runtime import schema
 from trading.runtime.journal import Name, Recent
 from trading.runtime.lease import LeaseLost
-from trading.runtime.tables import FenceFailed, Row, Work, writer
+from trading.runtime.tables import FenceFailed, Row, Work, Written, writer
 
 
 def learn(core: Core, commands: Sequence[Command], recent: Recent) -> None:
@@ -95,8 +95,16 @@ class Mark:
     """Hash of the state after `sequence`, when a command of the batch asked for it."""
 
 
-def commit(*, shard: int, epoch: int, works: Sequence[Work], mark: Mark) -> None:
-    """Write a whole batch in one transaction. Raises LeaseLost, having written nothing, when the epoch is over."""
+def commit(*, shard: int, epoch: int, works: Sequence[Work], mark: Mark, written: Written | None = None) -> None:
+    """Make a whole batch last, in one transaction. Raises LeaseLost, having written nothing, when the epoch is over.
+
+    written: what `write` returned, when that was done before.
+    """
+    (written or write(shard=shard, epoch=epoch, works=works, mark=mark)).commit()
+
+
+def write(*, shard: int, epoch: int, works: Sequence[Work], mark: Mark) -> Written:
+    """Write a whole batch in a transaction that stays open. Raises LeaseLost, having written nothing."""
     columns = {
         "position": mark.position,
         "batch": mark.batch,
@@ -114,6 +122,6 @@ def commit(*, shard: int, epoch: int, works: Sequence[Work], mark: Mark) -> None
     changes = ", ".join(f"{column} = %s" for column in columns)
     fence = f"UPDATE trading_enginestate SET {changes} WHERE shard = %s AND epoch = %s"
     try:
-        writer().commit(fence, [*columns.values(), shard, epoch], works)
+        return writer().write(fence, [*columns.values(), shard, epoch], works)
     except FenceFailed:
         raise LeaseLost(f"epoch {epoch} of shard {shard} is over") from None

@@ -7,13 +7,14 @@ with a fence: a statement that must change exactly one row.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Protocol
 
 import psycopg
-from django.db import connection, transaction
+from django.db import connection
 
 Row = Sequence[Any]
 
@@ -62,11 +63,30 @@ class Work:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A transaction with all of its writes, which is still open. Any thread may end it."""
+
+    raw: "sqlite3.Connection | psycopg.Connection[Any]"
+
+    def commit(self) -> None:
+        """Make it last. Raises the driver's own errors, having undone it."""
+        with _undone_on_error(self.raw):
+            self.raw.commit()
+
+    def undo(self) -> None:
+        """Take it back."""
+        self.raw.rollback()
+
+
 class Writer(Protocol):
     """What a database must do for the engine."""
 
-    def commit(self, fence: str, values: Row, works: Sequence[Work]) -> None:
-        """Do all of it in one transaction, or nothing. Raises FenceFailed, and the driver's own errors."""
+    def write(self, fence: str, values: Row, works: Sequence[Work]) -> Written:
+        """Do all of it in one transaction, which stays open, or nothing.
+
+        What is looked up before the commit is looked up inside of it. Raises FenceFailed, and the driver's own errors.
+        """
 
     def find(self, table: Table, keys: Sequence[Row]) -> list[tuple[Any, ...]]:
         """Return the rows (values of the table's columns) that have these keys."""
@@ -80,19 +100,20 @@ def writer() -> Writer:
 class SqliteWriter:
     """Writes with executemany, which binds and steps in C."""
 
-    def commit(self, fence: str, values: Row, works: Sequence[Work]) -> None:
-        """Do all of it in one transaction, or nothing."""
-        with transaction.atomic():
-            raw: sqlite3.Connection = connection.connection
+    def write(self, fence: str, values: Row, works: Sequence[Work]) -> Written:
+        """Do all of it in one transaction, which stays open, or nothing."""
+        raw = _sqlite()
+        raw.execute("BEGIN IMMEDIATE")
+        with _undone_on_error(raw):
             if raw.execute(fence.replace("%s", "?"), values).rowcount != 1:
                 raise FenceFailed
             for work in works:
                 _check(work, raw.executemany(_sqlite_sql(work.how, work.table), work.rows).rowcount)
+        return Written(raw)
 
     def find(self, table: Table, keys: Sequence[Row]) -> list[tuple[Any, ...]]:
         """Return the rows (values of the table's columns) that have these keys."""
-        connection.ensure_connection()
-        raw: sqlite3.Connection = connection.connection
+        raw = _sqlite()
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(keys), LOOKUP_ROWS_MAX):
             asked = keys[start : start + LOOKUP_ROWS_MAX]
@@ -103,28 +124,37 @@ class SqliteWriter:
 class PostgresWriter:
     """Writes with COPY, and with one statement over arrays where rows exist or are few."""
 
-    def commit(self, fence: str, values: Row, works: Sequence[Work]) -> None:
-        """Do all of it in one transaction, or nothing."""
+    def write(self, fence: str, values: Row, works: Sequence[Work]) -> Written:
+        """Do all of it in one transaction, which stays open, or nothing."""
         raw = _postgres()
-        if sum(len(work.rows) for work in works) <= PIPELINE_ROWS_MAX:
-            with raw.pipeline() as pipeline, raw.transaction():
-                first = _execute(raw, fence, values)
-                done = [(work, _execute(raw, *_array_statement(work))) for work in works]
-                pipeline.sync()
-                if first.rowcount != 1:
-                    raise FenceFailed
-                for work, cursor in done:
-                    _check(work, cursor.rowcount)
-            return
-        with raw.transaction():
-            if _execute(raw, fence, values).rowcount != 1:
-                raise FenceFailed
-            for work in works:
-                # The driver would take ready-made JSON for a text to be made into JSON.
-                if work.how is How.INSERT and "jsonb" not in work.table.types:
-                    _copy(raw, work)
-                else:
-                    _check(work, _execute(raw, *_array_statement(work)).rowcount)
+        with _undone_on_error(raw):
+            if sum(len(work.rows) for work in works) <= PIPELINE_ROWS_MAX:
+                self._write_few(raw, fence, values, works)
+            else:
+                self._write_many(raw, fence, values, works)
+        return Written(raw)
+
+    def _write_few(self, raw: "psycopg.Connection[Any]", fence: str, values: Row, works: Sequence[Work]) -> None:
+        with raw.pipeline() as pipeline:
+            _execute(raw, "BEGIN", ())
+            first = _execute(raw, fence, values)
+            done = [(work, _execute(raw, *_array_statement(work))) for work in works]
+            pipeline.sync()
+        if first.rowcount != 1:
+            raise FenceFailed
+        for work, cursor in done:
+            _check(work, cursor.rowcount)
+
+    def _write_many(self, raw: "psycopg.Connection[Any]", fence: str, values: Row, works: Sequence[Work]) -> None:
+        _execute(raw, "BEGIN", ())
+        if _execute(raw, fence, values).rowcount != 1:
+            raise FenceFailed
+        for work in works:
+            # The driver would take ready-made JSON for a text to be made into JSON.
+            if work.how is How.INSERT and "jsonb" not in work.table.types:
+                _copy(raw, work)
+            else:
+                _check(work, _execute(raw, *_array_statement(work)).rowcount)
 
     def find(self, table: Table, keys: Sequence[Row]) -> list[tuple[Any, ...]]:
         """Return the rows (values of the table's columns) that have these keys."""
@@ -142,6 +172,21 @@ def _check(work: Work, changed: int) -> None:
     assert work.how is not How.UPDATE or changed == expected, (
         f"{work.table.name}: {changed} of {expected} rows were there"
     )
+
+
+@contextmanager
+def _undone_on_error(raw: "sqlite3.Connection | psycopg.Connection[Any]") -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        raw.rollback()
+        raise
+
+
+def _sqlite() -> sqlite3.Connection:
+    connection.ensure_connection()
+    raw: sqlite3.Connection = connection.connection
+    return raw
 
 
 @cache
