@@ -22,7 +22,7 @@ from trading.engine.events import Event, HoldChanged, Posted, Rejected, Transfer
 from wallets.ledger.chart import Owner
 
 
-class Broken(AssertionError):
+class Broken(Exception):
     """Raised when something that must hold does not."""
 
 

@@ -162,16 +162,12 @@ class World:
         """Return how an error ends a process, where it may."""
         if isinstance(error, LeaseHeld):
             return "another one leads"
-        if isinstance(error, Broken):
-            raise error
         is_replaced = process.life.epoch < self.witness.epoch
         if isinstance(error, LeaseLost):
             require(is_replaced, "it ended without need: nobody had taken over")
             return f"lost its lease at {self._place.partition(' ')[0]}"
         if isinstance(error, AssertionError):
-            # It has read what its successor wrote, and cannot make sense of it.
-            require(is_replaced, f"it found itself in the wrong: {error}")
-            return "confused"
+            raise Broken(f"it found itself in the wrong: {error}") from error
         if isinstance(error, DatabaseError | sqlite3.Error):
             require(INJECTED in str(error), f"the database refused: {error}")
             return "database error"

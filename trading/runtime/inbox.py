@@ -11,6 +11,7 @@ import redis
 from mex.limits import BATCH_COMMANDS_MAX, BATCH_ENTRIES_MAX
 from trading.engine.commands import Command, Parcel
 from trading.gateway import pipes
+from trading.runtime.storable import screened
 
 log = logging.getLogger(__name__)
 _decoder = msgspec.msgpack.Decoder(Parcel)
@@ -110,11 +111,12 @@ class Inbox:
 
 def _unpack(position: str, packed: bytes) -> Parcel | None:
     try:
-        return _decoder.decode(packed)
+        parcel = screened(_decoder.decode(packed))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         # Nobody was promised anything about it, and stopping here would stop the exchange.
         log.error("entry %s of the command stream is not a parcel and is skipped: %s", position, error)
         return None
+    return parcel
 
 
 def _text(entry: bytes | str) -> str:

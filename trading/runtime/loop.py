@@ -103,7 +103,7 @@ class Engine:
             if not is_busy and not self._inbox.has_waiting:
                 self._confirm(is_stopping)
             intake = self._learned or self._take(1 if is_busy else LEASE_RENEW_MS)
-            prepared = None if intake is None else self._prepare(intake)
+            prepared = None if intake is None else self._prepare_as_leader(intake)
             self._settle()
             self._renew_lease(is_idle=intake is None and not is_busy)
             if prepared is not None:
@@ -174,6 +174,15 @@ class Engine:
             state_hash=state_hash(core) if Checkpoint in map(type, intake.commands) else "",
         )
         return Prepared(len(outcomes), journal.works(core.books(), balances), mark)
+
+    def _prepare_as_leader(self, intake: Intake) -> Prepared:
+        try:
+            return self._prepare(intake)
+        except AssertionError:
+            # Whoever was replaced reads what its successor wrote, and cannot make sense of it.
+            self._settle()
+            lease.renew(self.shard, self.epoch)
+            raise
 
     def _finish(self, prepared: Prepared, is_stopping: Callable[[], bool], written: Written | None = None) -> None:
         """Commit a batch, and then tell of it."""
