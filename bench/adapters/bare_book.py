@@ -5,22 +5,21 @@ from typing import cast
 
 from bench.engines import Row
 from bench.oracle import BUY, CANCEL, REST, Command, Resting, Trade
-from trading.engine.levels import Ladder, Level
+from trading.engine.levels import Ladder, Level, Tariff
 
 _NO_TRADES: Sequence[Trade] = ()
 BATCH = 1_000
-_GRAIN = 1
+_TARIFF = Tariff(lot=1)
 """Any whole quantity: there is no money here that would have to stay whole."""
 
 
 class _Numbered:
     """An order with what a ladder looks at, and a number."""
 
-    __slots__ = ("executed", "ladder", "level", "next", "number", "previous", "size", "special")
+    __slots__ = ("ladder", "level", "next", "number", "previous", "rest", "special")
 
     number: int
-    size: int
-    executed: int
+    rest: int
     ladder: Ladder
     level: Level | None
     previous: "_Numbered | None"
@@ -32,8 +31,8 @@ class BareBook:
     """What is left of the engine when only the book is wanted. A trade is (taker, maker, price, quantity)."""
 
     def __init__(self) -> None:
-        self.bids = Ladder(1, _GRAIN)
-        self.asks = Ladder(-1, _GRAIN)
+        self.bids = Ladder(1, _TARIFF)
+        self.asks = Ladder(-1, _TARIFF)
         self.orders: dict[int, _Numbered] = {}
         self._answers: list[Sequence[Trade]] = []
 
@@ -41,21 +40,20 @@ class BareBook:
         """Trade an order at its price or better; the rest stands in the book if it may."""
         trades: Sequence[Trade] = _NO_TRADES
         if is_buy:
-            ladder, opposite, limit_key = self.bids, self.asks, -price
+            ladder, opposite, key, limit_key = self.bids, self.asks, price, -price
         else:
-            ladder, opposite, limit_key = self.asks, self.bids, price
-        keys = opposite.keys
-        if keys and keys[-1] >= limit_key:
+            ladder, opposite, key, limit_key = self.asks, self.bids, -price, price
+        if opposite.best >= limit_key:
             quantity, trades = self._match(number, opposite, limit_key, quantity)
         if quantity and rests:
             order = _Numbered()
             self.orders[number] = order
             order.number = number
             order.ladder = ladder
-            order.size = quantity
-            order.executed = 0
+            order.rest = quantity
             order.special = None
-            ladder.append(order, price, quantity)  # type: ignore[arg-type]  # it has what a ladder looks at
+            level = ladder.levels.get(key) or ladder.open(key)
+            ladder.append(order, level, quantity)  # type: ignore[arg-type]  # it has what a ladder looks at
         return trades
 
     def cancel(self, number: int) -> None:
@@ -64,20 +62,19 @@ class BareBook:
         order.ladder.remove(order)  # type: ignore[arg-type]  # as above
 
     def _match(self, number: int, ladder: Ladder, limit_key: int, want: int) -> tuple[int, list[Trade]]:
-        keys, levels, orders = ladder.keys, ladder.levels, self.orders
+        levels, orders = ladder.levels, self.orders
         trades: list[Trade] = []
-        while want and keys:
-            key = keys[-1]
-            if key < limit_key:
-                break
-            level = levels[key]
+        while want and ladder.best >= limit_key:
+            level = levels[ladder.best]
+            if not level.is_noted:
+                ladder.note(level)
             price, before = level.price, want
             # Only numbered orders come in here.
             maker = cast("_Numbered | None", level.head)
             while want and maker is not None:
-                rest = maker.size - maker.executed
+                rest = maker.rest
                 if want < rest:
-                    maker.executed += want
+                    maker.rest = rest - want
                     trades.append((number, maker.number, price, want))
                     want = 0
                     break
@@ -85,12 +82,12 @@ class BareBook:
                 want -= rest
                 del orders[maker.number]
                 following = maker.next
-                maker.next = maker.level = None
+                maker.next = None
                 maker = following
             level.quantity -= before - want
             if maker is None:
                 level.head = level.tail = None
-                ladder.drop(key)
+                ladder.drop(level)
             else:
                 level.head = maker  # type: ignore[assignment]  # as everywhere here
                 maker.previous = None
@@ -115,8 +112,8 @@ class BareBook:
                 else:
                     keep(place(number, is_buy, price, quantity, rests))
             # What has changed would be told now.
-            self.bids.changed = {}
-            self.asks.changed = {}
+            self.bids.end_batch()
+            self.asks.end_batch()
 
     def rest(self, order: int, is_buy: bool, price: int, quantity: int) -> None:
         """Place an order that stays."""
@@ -135,6 +132,6 @@ class BareBook:
             for key in reversed(ladder.keys):
                 order = cast("_Numbered | None", ladder.levels[key].head)
                 while order is not None:
-                    resting.append((order.number, ladder.levels[key].price, order.size - order.executed))
+                    resting.append((order.number, ladder.levels[key].price, order.rest))
                     order = order.next
         return resting

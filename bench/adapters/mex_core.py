@@ -152,6 +152,6 @@ def _queue(ladder: Ladder) -> list[Resting]:
     for key in reversed(ladder.keys):
         order = ladder.levels[key].head
         while order is not None:
-            resting.append((order.id, order.price // TICK, (order.size - order.executed) // LOT))
+            resting.append((order.id, order.price // TICK, order.rest // LOT))
             order = order.next
     return resting

@@ -75,7 +75,7 @@ class Session:
         self.now_ms += self.steps % 3
         self.steps += 1
         expected = self.reference.apply(command, self.now_ms)
-        events = self.core.apply(command, self.now_ms)
+        events = list(self.core.apply(command, self.now_ms))
         require_equal(events, expected, command)
         invariants.check(self.core)
         self.rows.store(events)
@@ -157,7 +157,7 @@ def replay(session: Session) -> Core:
     core = Core(session.markets)
     batches = dict(session.batches)
     for step, (command, now_ms, events) in enumerate(session.log, 1):
-        assert core.apply(command, now_ms) == events
+        assert list(core.apply(command, now_ms)) == events
         if step in batches:
             assert core.close_batch() == batches[step]
     return core

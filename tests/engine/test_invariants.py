@@ -28,6 +28,8 @@ from trading.engine.core import Core
 from trading.engine.enums import OrderState, StpMode
 from trading.engine.events import Accepted
 from trading.engine.invariants import InvariantBroken
+from trading.engine.levels import Ladder
+from trading.engine.orders import OrderList
 
 
 def broken_core() -> Core:
@@ -71,9 +73,9 @@ BREAKS: list[tuple[Callable[[Core], object], str]] = [
     (lambda core: setattr(core.purses()[-1], "held", 5), "held 5, but orders and holds need 50"),
     (lambda core: core.restore_hold("w", BOB, COIN, 901), "held 1001 of 1000"),
     (lambda core: core.restore_hold("w", -2, COIN, 1), "a system owner holds 1"),
-    (lambda core: setattr(order_in(core, 3), "held", 49), "order 3 holds 49, but needs 50"),
-    (lambda core: setattr(order_in(core, 3), "executed", 10), "order 3 holds 50, but needs 40"),
-    (lambda core: setattr(order_in(core, 7), "held", 50), "order 7 holds 50, but needs 0"),
+    (lambda core: setattr(order_in(core, 3), "rest", 49), "held 100, but orders and holds need 99"),
+    (lambda core: setattr(order_in(core, 7).special, "group", None), "held 50, but orders and holds need 100"),
+    (lambda core: setattr(core.book(1).bids, "best", 7), "7 as the best of"),
     (lambda core: setattr(core.open_lists()[0], "held", 49), "list 1 holds 49, but needs 50"),
     (lambda core: setattr(level_in(core), "quantity", 7), "quantity 7, but its orders show 70"),
     (lambda core: setattr(level_in(core), "hidden", 7), "hides 7, but its orders hide 30"),
@@ -91,7 +93,10 @@ BREAKS: list[tuple[Callable[[Core], object], str]] = [
     (lambda core: setattr(order_in(core, 6).special, "bucket", None), "order 6 trails in the wrong place"),
     (lambda core: setattr(core.book(1), "last_price", 5 * TICK), "order 5 was not triggered"),
     (lambda core: setattr(order_in(core, 5).trader, "waiting", 7), "counts 7 waiting, has 2"),
-    (lambda core: (core.book(1).asks.keys.clear(), core.book(1).asks.levels.clear()), "differ from those in the books"),
+    (
+        lambda core: setattr(core.book(1), "asks", Ladder(-1, core.book(1).asks.tariff)),
+        "differ from those in the books",
+    ),
     (
         lambda core: core.restore_counters(sequence=9, last_order=6, last_list=1, time_ms=0),
         "order 7 is newer than the counter 6",
@@ -100,7 +105,7 @@ BREAKS: list[tuple[Callable[[Core], object], str]] = [
         lambda core: core.restore_counters(sequence=9, last_order=8, last_list=0, time_ms=0),
         "list 1 is newer than the counter 0",
     ),
-    (lambda core: setattr(order_in(core, 8).special, "group", None), "order 8"),
+    (lambda core: setattr(order_in(core, 8).special, "group", OrderList(9, "x", 1)), "order 8"),
 ]
 
 

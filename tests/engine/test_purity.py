@@ -28,7 +28,7 @@ from trading.engine.orders import Order, OrderList, Special
 
 ENGINE = Path(__file__).resolve().parents[2] / "trading" / "engine"
 ALLOWED = {
-    "bisect", "collections", "enum", "hashlib", "math", "mex", "msgspec", "trading", "typing", "wallets",
+    "bisect", "collections", "enum", "hashlib", "math", "mex", "msgspec", "operator", "trading", "typing", "wallets",
 }  # fmt: skip
 ALLOWED_OF_OURS = ("mex.money", "mex.limits", "trading.engine", "wallets.ledger.chart")
 FORBIDDEN = ("django", "channels", "celery", "redis", "asyncio", "logging", "random", "socket")

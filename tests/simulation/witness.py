@@ -102,7 +102,7 @@ class Witness:
         for (sender, request), outcome in zip(requests, batch.outcomes, strict=True):
             asked = (sender, request.id)
             require((outcome.sender, outcome.request) == asked, f"{asked} was answered as {outcome}")
-            events = core.apply(request.command, time_ms)
+            events = list(core.apply(request.command, time_ms))
             if outcome.events != events:
                 told, right = _in_force(outcome.events), _in_force(events)
                 require(told == right, f"{request.command}\n  gave {told}\n  and not {right}")

@@ -2,13 +2,10 @@
 
 from trading.engine.enums import MarketStatus, Side
 from trading.engine.funds import Purse
-from trading.engine.levels import Ladder
+from trading.engine.levels import Ladder, Tariff
 from trading.engine.markets import MarketSpec
 from trading.engine.orders import Trader
 from trading.engine.triggers import Triggers
-
-ANY_PRICE = -(2**63)
-"""A key below that of every price: the limit of an order that takes any."""
 
 
 class Book:
@@ -19,6 +16,7 @@ class Book:
         "base_fees",
         "bids",
         "has_rare_filters",
+        "has_traded",
         "is_trading",
         "last_prevented",
         "last_price",
@@ -26,7 +24,6 @@ class Book:
         "last_update",
         "lot",
         "quote_fees",
-        "rules",
         "spec",
         "traders",
         "triggers",
@@ -48,15 +45,12 @@ class Book:
     is_trading: bool
     has_rare_filters: bool
     lot: int
-    rules: tuple[int, int, int, int, int, int, int, int, int]
-    """What a plain order must keep to: tick, lot, price, quantity and notional from and to, orders of an account.
-
-    In a market that takes no orders or has rare filters nothing keeps to them: such orders go the long way (desk.py).
-    """
+    has_traded: bool
+    """Whether this batch may have changed the purses of the fees."""
 
     def __init__(self, spec: MarketSpec, base_fees: Purse, quote_fees: Purse) -> None:
-        self.bids = Ladder(1, spec.lot)
-        self.asks = Ladder(-1, spec.lot)
+        self.bids = Ladder(1, Tariff(lot=spec.lot))
+        self.asks = Ladder(-1, self.bids.tariff)
         self.triggers = Triggers()
         self.traders = {}
         self.base_fees = base_fees
@@ -65,6 +59,7 @@ class Book:
         self.last_update = 0
         self.last_prevented = 0
         self.last_price = 0
+        self.has_traded = False
         self.take_rules(spec)
 
     def take_rules(self, spec: MarketSpec) -> None:
@@ -74,19 +69,16 @@ class Book:
         bands = (spec.bid_up_ppm, spec.bid_down_ppm, spec.ask_up_ppm, spec.ask_down_ppm)
         self.has_rare_filters = any(bands) or spec.position_max > 0
         self.lot = spec.lot
-        self.bids.take_lot(spec.lot)
-        self.asks.take_lot(spec.lot)
-        self.rules = (
-            spec.tick,
-            spec.lot,
-            spec.price_min,
-            spec.price_max if self.is_trading and not self.has_rare_filters else 0,
-            spec.quantity_min,
-            spec.quantity_max,
-            spec.notional_min,
-            spec.notional_max,
-            spec.orders_max,
+        takes_plain = self.is_trading and not self.has_rare_filters
+        tariff = Tariff(
+            lot=spec.lot,
+            tick=spec.tick,
+            prices=(spec.price_min, spec.price_max if takes_plain else 0),
+            lots=(-(-spec.quantity_min // spec.lot), spec.quantity_max // spec.lot),
+            notional=(max(spec.notional_min, 1), spec.notional_max),
         )
+        self.bids.take_tariff(tariff)
+        self.asks.take_tariff(tariff)
         for trader in self.traders.values():
             trader.take_terms()
 

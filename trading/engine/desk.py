@@ -1,17 +1,18 @@
 """Orders come in, trade, rest or wait, and set others off.  [pure]"""
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
 
 from mex.limits import CLIENT_ORDER_ID_CHARS_MAX
-from mex.money import UNITS
-from trading.engine.book import ANY_PRICE, Book
+from trading.engine.book import Book
 from trading.engine.commands import PlaceOrder
 from trading.engine.enums import OrderStatus, OrderType, Reject, Side, StpMode, TimeInForce
-from trading.engine.events import Accepted, TrailStarted, Triggered
+from trading.engine.events import Accepted, Event, TrailStarted, Triggered
 from trading.engine.exits import Exits
 from trading.engine.filters import hold_price_of, limit_refusal, makes_no_sense, market_refusal, slice_of
+from trading.engine.levels import ANY_PRICE, Ladder
 from trading.engine.matching import STOPPED, Matcher
 from trading.engine.orders import STOPS, Order, Special, Trader
 from trading.engine.planning import walk
@@ -37,8 +38,9 @@ _EXPIRED_IN_MATCH: Final = OrderStatus.EXPIRED_IN_MATCH
 class Desk:
     """Places orders, and carries out those that trades have triggered."""
 
-    __slots__ = ("_exits", "_matcher", "_record", "_traders")
+    __slots__ = ("_by_place", "_exits", "_matcher", "_record", "_traders")
 
+    _by_place: dict[int, Trader]
     _record: Record
     _traders: Traders
     _exits: Exits
@@ -47,69 +49,87 @@ class Desk:
     def __init__(self, record: Record, traders: Traders, exits: Exits) -> None:
         self._record = record
         self._traders = traders
+        self._by_place = traders.by_place
         self._exits = exits
         self._matcher = Matcher(record, exits)
 
-    def place(self, command: PlaceOrder) -> None:
-        """Accept an order and carry it out, or refuse it. The duplicate is looked for first.
+    def place(self, command: PlaceOrder) -> Sequence[Event]:
+        """Accept an order and carry it out, or refuse it; return what that did.
 
-        A plain limit order goes a short way: one condition says that nothing speaks against it. Whatever else comes,
-        or is wrong, goes the long way, where each rule is looked at in its turn.
+        A plain limit order goes a short way: one condition says that nothing speaks against it, and if it meets nobody
+        it is put into the book right here. Whatever else comes, or is wrong, goes the long way, where each rule is
+        looked at in its turn.
         """
         fields: _Fields = _fields(command)
         account, market, name, side, kind, force, quantity, price, quote, stop, trail, slice, stp = fields
-        trader = self._traders.by_place.get(account * MARKETS_MAX + market)
-        if trader is not None and 0 < market < MARKETS_MAX and kind is _LIMIT and not (slice or stop or trail or quote):
-            tick, lot, lowest, highest, least, most, cheapest, dearest, orders_max = trader.book.rules
-            cost = price * quantity // UNITS
-            if side is _BUY:
-                own, opposite, purse = trader.buying
-                needed = cost
-            else:
-                own, opposite, purse = trader.selling
-                needed = quantity
-            names, orders = trader.names, trader.orders
-            if (
-                name not in names
-                and lowest <= price <= highest
-                and price % tick == 0
-                and least <= quantity <= most
-                and quantity % lot == 0
-                and cheapest <= cost <= dearest
-                and needed <= purse.balance - purse.held
-                and len(orders) < orders_max
-                and 0 < len(name) <= CLIENT_ORDER_ID_CHARS_MAX
-            ):
-                record = self._record
-                record.last_order = id = record.last_order + 1
-                card = Accepted(id, record.now_ms, command, stp if stp is not _DEFAULT else trader.stp)
-                record.events.append(card)
-                if not names:
-                    record.named.append(trader.account)
-                names[name] = id
-                order = Order()
-                order.card = card
-                order.trader = trader
-                order.size = quantity
-                order.executed = 0
-                order.executed_quote = 0
-                order.special = None
-                keys = opposite.keys
-                if force is _GTC and not (keys and keys[-1] >= price * opposite.sign):
-                    order.held = needed
-                    purse.held += needed
-                    if not trader.is_touched:
-                        trader.is_touched = True
-                        record.traders.append(trader)
-                    orders[id] = order
-                    own.append(order, price, quantity)
-                    return
-                self._start(order)
-                return
-        self._place_any(command)
+        trader = self._by_place.get(account * MARKETS_MAX + market)
+        if trader is None or trader.market != market or kind is not _LIMIT or slice or stop or trail or quote:
+            return self._place_any(command)
+        lots = quantity // trader.lot
+        if side is _BUY:
+            own, opposite, purse = trader.buying
+            key, limit_key = price, -price
+        else:
+            own, opposite, purse = trader.selling
+            key, limit_key = -price, price
+        level = own.levels.get(key)
+        tariff = own.tariff
+        cost = lots * (tariff.at(price) if level is None else level.allowed)
+        needed = cost if side is _BUY else quantity
+        names, orders = trader.names, trader.orders
+        if not (
+            tariff.cheapest <= cost <= tariff.dearest
+            and tariff.fewest <= lots <= tariff.most
+            and lots * tariff.lot == quantity
+            and name not in names
+            and needed <= purse.balance - purse.held
+            and len(orders) < trader.orders_max
+            and name
+            and len(name) <= CLIENT_ORDER_ID_CHARS_MAX
+        ):
+            return self._place_any(command)
+        record = self._record
+        record.last_order = id = record.last_order + 1
+        card = Accepted(id, record.now_ms, command, stp if stp is not _DEFAULT else trader.stp)
+        if not names:
+            record.named.append(trader.account)
+        names[name] = id
+        order = Order()
+        order.card = card
+        order.trader = trader
+        order.rest = quantity
+        order.executed = 0
+        order.executed_quote = 0
+        order.special = None
+        if force is not _GTC or opposite.best >= limit_key:
+            return self._take(order, opposite, limit_key, force)
+        purse.held += needed
+        if not trader.is_touched:
+            trader.is_touched = True
+            record.traders.append(trader)
+        orders[id] = order
+        own.append(order, level if level is not None else own.open(key), quantity)
+        return (card,)
 
-    def _place_any(self, command: PlaceOrder) -> None:
-        """Look at every rule in its turn, then accept and carry out an order of any type."""
+    def _take(self, order: Order, opposite: Ladder, limit_key: int, force: TimeInForce) -> list[Event]:
+        """Carry out a plain limit order that may trade, and then whatever its trades trigger."""
+        record, matcher = self._record, self._matcher
+        events: list[Event] = [order.card]
+        record.events = events
+        if force is not _FOK or self._can_fill(order, limit_key):
+            left = matcher.match(order, opposite, limit_key)
+        else:
+            left = order.rest
+        if left:
+            self._settle_rest(order, left, force)
+        if matcher.path:
+            self._follow_path(order.trader.book)
+        return events
+
+    def _place_any(self, command: PlaceOrder) -> list[Event]:
+        """Look at every rule in its turn, then accept and carry out an order of any type; return what that did."""
+        events: list[Event] = []
+        self._record.events = events
         trader = self._traders.find(command.account, command.market)
         reject = self._traders.refusal(command.account, command.client_order_id, command.market)
         if reject is None and makes_no_sense(command):
@@ -123,13 +143,16 @@ class Desk:
             reject = market_refusal(command, trader, stp) if is_market else limit_refusal(command, trader)
         if reject is not None:
             self._record.reject(reject)
-            return
+            return events
         assert trader is not None
         order = self.accept(command, trader, 0)
         if command.type in STOPS:
             self.wait(order)
         else:
-            self._start(order)
+            self._carry_out(order)
+            if self._matcher.path:
+                self._follow_path(trader.book)
+        return events
 
     # --- steps that lists take too --------------------------------------------------------------------
 
@@ -150,10 +173,9 @@ class Desk:
         order = Order()
         order.card = card
         order.trader = trader
-        order.size = command.quantity
+        order.rest = command.quantity
         order.executed = 0
         order.executed_quote = 0
-        order.held = 0
         order.level = None
         slice = slice_of(command)
         order.special = Special(slice, None) if slice or list_id or command.type in STOPS else None
@@ -179,7 +201,7 @@ class Desk:
         self._keep(order)
         ladder = order.trader.book.ladder(order.card.order.side)
         if order.special is None:
-            ladder.append(order, order.price, order.size - order.executed)
+            ladder.append(order, ladder.open(order.price * ladder.sign), order.rest)
         else:
             ladder.append_slice(order, order.special)
 
@@ -188,26 +210,22 @@ class Desk:
         trader = order.trader
         trader.orders[order.id] = order
         if order.special is None or order.special.group is None:
-            order.held = order.needs
-            order.pays_from.held += order.held
+            order.pays_from.held += order.needs
         self._record.touch(trader)
 
     # --- trading --------------------------------------------------------------------------------------
 
-    def _start(self, order: Order) -> None:
-        """Carry out an order that works at once, and then whatever its trades trigger."""
-        book = order.trader.book
-        self._carry_out(order)
-        if self._matcher.path:
-            queue: list[Order] = []
-            self._look(book, queue)
-            at = 0
-            while at < len(queue):
-                triggered = queue[at]
-                at += 1
-                self._work(triggered)
-                if self._matcher.path:
-                    self._look(book, queue)
+    def _follow_path(self, book: Book) -> None:
+        """Carry out whatever the trades just made trigger, and what that triggers in turn."""
+        queue: list[Order] = []
+        self._look(book, queue)
+        at = 0
+        while at < len(queue):
+            triggered = queue[at]
+            at += 1
+            self._work(triggered)
+            if self._matcher.path:
+                self._look(book, queue)
 
     def _work(self, order: Order) -> None:
         """Carry out a triggered order. Until now it was open and held what it needs; now it is a taker."""
@@ -217,7 +235,6 @@ class Desk:
         del trader.orders[order.id]
         purse = order.pays_from
         purse.held -= order.held
-        order.held = 0
         self._record.touch(trader)
         if order.special is not None and not order.special.slice:
             order.special = None
@@ -232,15 +249,19 @@ class Desk:
             left = self._take_any_price(order)
         else:
             limit_key = order.price * opposite.sign
-            left = order.size - order.executed
+            left = order.rest
             if placed.time_in_force is not _FOK or self._can_fill(order, limit_key):
                 left = self._matcher.match(order, opposite, limit_key)
-        if left > 0 and placed.time_in_force is _GTC and placed.price:
-            self.rest(order)
-            return
+        if left:
+            self._settle_rest(order, left, placed.time_in_force if placed.price else TimeInForce.IOC)
+
+    def _settle_rest(self, order: Order, left: int, force: TimeInForce) -> None:
+        """Let what a taker did not trade wait in the book, or end it."""
         if left == STOPPED:
             self._record.end(order, _EXPIRED_IN_MATCH)
-        elif left:
+        elif force is _GTC:
+            self.rest(order)
+        else:
             self._record.end(order, _EXPIRED)
 
     def _take_any_price(self, order: Order) -> int:
@@ -256,7 +277,7 @@ class Desk:
     def _can_fill(self, order: Order, limit_key: int) -> bool:
         trader = order.trader
         opposite = trader.book.opposite(order.card.order.side)
-        return walk(trader, opposite, order.card.stp, limit_key, order.size - order.executed).is_complete
+        return walk(trader, opposite, order.card.stp, limit_key, order.rest).is_complete
 
     # --- what trades set off ---------------------------------------------------------------------------
 

@@ -29,19 +29,18 @@ class Exits:
             group = special.group
             other = group.other(order)
             self._release(group)
-            self._close(order, status, cancel_id)
-            self._close(other, status, cancel_id)
+            self._close(order, status, cancel_id, 0)
+            self._close(other, status, cancel_id, 0)
             self._end(group)
         else:
-            self._close(order, status, cancel_id)
+            self._close(order, status, cancel_id, order.needs)
 
     def dissolve(self, group: OrderList, remaining: Order) -> None:
         """End a list because one of its orders is in action: the other expires, and the one holds for itself."""
         other = group.other(remaining)
         self._release(group)
-        remaining.held = remaining.needs
-        remaining.pays_from.held += remaining.held
-        self._close(other, _EXPIRED, "")
+        remaining.pays_from.held += remaining.needs
+        self._close(other, _EXPIRED, "", 0)
         self._end(group)
 
     def tell(self, group: OrderList, status: ListStatus) -> None:
@@ -73,16 +72,16 @@ class Exits:
         del group.above.trader.account.lists[group.client_list_id]
         self.tell(group, ListStatus.ALL_DONE)
 
-    def _close(self, order: Order, status: OrderStatus, cancel_id: str) -> None:
+    def _close(self, order: Order, status: OrderStatus, cancel_id: str, held: int) -> None:
         trader, record = order.trader, self._record
         own, _, purse = trader.buying if order.card.order.side is _BUY else trader.selling
-        purse.held -= order.held
-        order.held = 0
+        purse.held -= held
         if not trader.is_touched:
             trader.is_touched = True
             record.traders.append(trader)
         if order.level is not None:
             own.remove(order)
+            order.level = None
         elif order.special is not None and order.special.state is not _WORKING:
             trader.book.triggers.leave(order)
         # else one price has met both orders of a list: this one has left its place, and its turn never comes.

@@ -8,9 +8,10 @@ from typing import Final
 
 from mex.limits import CLIENT_ORDER_ID_CHARS_MAX
 from mex.money import AMOUNT_MAX, PPM, UNITS
-from trading.engine.book import ANY_PRICE, Book
+from trading.engine.book import Book
 from trading.engine.commands import PlaceOrder
 from trading.engine.enums import OrderType, Reject, Side, StpMode, TimeInForce
+from trading.engine.levels import ANY_PRICE
 from trading.engine.markets import MarketSpec
 from trading.engine.orders import PRICELESS, STOPS, Trader
 from trading.engine.planning import Walk, walk, walk_budget
@@ -117,7 +118,7 @@ def position_refusal(trader: Trader, side: Side, quantity: int) -> Reject | None
     most = trader.book.spec.position_max
     if most == 0 or side is not _BUY:
         return None
-    ordered = sum(order.size - order.executed for order in trader.orders.values() if order.is_buy)
+    ordered = sum(order.rest for order in trader.orders.values() if order.is_buy)
     return Reject.MAX_POSITION if trader.base.balance + ordered + quantity > most else None
 
 
@@ -148,7 +149,7 @@ def is_triggered_already(command: PlaceOrder, book: Book) -> bool:
 def would_take(command: PlaceOrder, book: Book) -> bool:
     """Return whether a post-only order would trade."""
     opposite = book.opposite(command.side)
-    return bool(opposite.keys) and opposite.keys[-1] >= command.price * opposite.sign
+    return opposite.best >= command.price * opposite.sign
 
 
 def limit_refusal(command: PlaceOrder, trader: Trader) -> Reject | None:

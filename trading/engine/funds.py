@@ -11,7 +11,7 @@ from trading.engine.enums import HoldState, Reason
 class Purse:
     """What one owner has of one asset, in units. `told_*` is what the last `close_batch` told of it."""
 
-    __slots__ = ("asset", "balance", "held", "owner", "told_balance", "told_held")
+    __slots__ = ("asset", "balance", "held", "owner", "place", "told_balance", "told_held")
 
     owner: int
     asset: int
@@ -19,10 +19,13 @@ class Purse:
     held: int
     told_balance: int
     told_held: int
+    place: tuple[int, int]
+    """Owner and asset: where it stands among the others."""
 
     def __init__(self, owner: int, asset: int) -> None:
         self.owner = owner
         self.asset = asset
+        self.place = (owner, asset)
         self.balance = 0
         self.held = 0
         self.told_balance = 0

@@ -8,7 +8,7 @@ from collections import defaultdict
 from trading.engine.book import Book
 from trading.engine.core import Core
 from trading.engine.enums import HoldState, OrderState, Side
-from trading.engine.levels import Ladder, Level
+from trading.engine.levels import NO_PRICE, Ladder, Level
 from trading.engine.orders import Order
 from trading.engine.triggers import Shelf, Trail
 
@@ -39,10 +39,7 @@ def _check_funds(core: Core) -> None:
     """Each asset sums to zero, held is what orders, lists and holds need, and no user is overdrawn."""
     needed: dict[tuple[int, int], int] = defaultdict(int)
     for order in core.open_orders():
-        is_listed = order.special is not None and order.special.group is not None
-        needs = 0 if is_listed else order.needs
-        _require(order.held == needs, f"order {order.id} holds {order.held}, but needs {needs}")
-        needed[order.pays_from.owner, order.pays_from.asset] += needs
+        needed[order.pays_from.owner, order.pays_from.asset] += order.held
     for group in core.open_lists():
         _require(group.held == group.needs, f"list {group.id} holds {group.held}, but needs {group.needs}")
         purse = group.above.pays_from
@@ -75,7 +72,9 @@ def _check_ladder(book: Book, side: Side) -> list[Order]:
     """Check the levels of one side and return its orders."""
     ladder: Ladder = book.ladder(side)
     where = f"market {book.spec.id} {side.name}"
-    _require(ladder.keys == sorted(ladder.levels), f"{where}: keys {ladder.keys} of levels {sorted(ladder.levels)}")
+    keys = sorted(key for key, level in ladder.levels.items() if level.head is not None)
+    _require(ladder.keys == keys, f"{where}: keys {ladder.keys} of levels {keys}")
+    _require(ladder.best == (keys[-1] if keys else NO_PRICE), f"{where}: {ladder.best} as the best of {keys}")
     found: list[Order] = []
     for key, level in ladder.levels.items():
         _require(level.key == key and level.price * ladder.sign == key, f"{where}: level {level.price} under {key}")
@@ -97,9 +96,9 @@ def _check_level(level: Level, side: Side, book: Book) -> list[Order]:
         _require(order.shown > 0, f"{where}: order {order.id} shows nothing")
         found.append(order)
         previous, order = order, order.next
-    _require(level.tail is previous and previous is not None, f"{where}: its tail is not its last order")
+    _require(level.tail is previous, f"{where}: its tail is not its last order")
     shown = sum(order.shown for order in found)
-    hidden = sum(order.size - order.executed - order.shown for order in found)
+    hidden = sum(order.rest - order.shown for order in found)
     _require(level.quantity == shown, f"{where}: quantity {level.quantity}, but its orders show {shown}")
     _require(level.hidden == hidden, f"{where}: hides {level.hidden}, but its orders hide {hidden}")
     return found
@@ -148,7 +147,7 @@ def _check_orders(core: Core, found: list[Order]) -> None:
     _require(by_id == {order.id: order for order in found}, "the open orders differ from those in the books")
     _require(len(found) == len(by_id), "an order stands in two places")
     for order in found:
-        _require(0 <= order.executed < order.size, f"open order {order.id} has nothing open")
+        _require(order.executed >= 0 and order.rest > 0, f"open order {order.id} has nothing open")
         _require(order.id <= core.last_order, f"order {order.id} is newer than the counter {core.last_order}")
         _require(order.trader.orders.get(order.id) is order, f"order {order.id} is not known to its account")
     for account in core.accounts():

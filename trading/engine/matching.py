@@ -3,15 +3,13 @@
 from typing import Final
 
 from mex.money import UNITS
-from trading.engine.book import Book
-from trading.engine.enums import OrderStatus, Side, StpMode
+from trading.engine.enums import OrderStatus, StpMode
 from trading.engine.events import Prevented, Traded
 from trading.engine.exits import Exits
 from trading.engine.levels import Ladder, Level, hidden_of
-from trading.engine.orders import Order, Trader
+from trading.engine.orders import Order
 from trading.engine.record import Record
 
-_BUY: Final = Side.BUY
 _NONE: Final = StpMode.NONE
 _EXPIRE_TAKER: Final = StpMode.EXPIRE_TAKER
 _EXPIRE_MAKER: Final = StpMode.EXPIRE_MAKER
@@ -44,11 +42,17 @@ class Matcher:
 
     def match(self, taker: Order, ladder: Ladder, limit_key: int) -> int:
         """Trade a taker's open quantity on levels not worse than `limit_key`; return what is left, or STOPPED."""
-        keys = ladder.keys
-        want = taker.size - taker.executed
-        self._goal = taker.size
-        while want > 0 and keys and keys[-1] >= limit_key:
-            want = self._visit(taker, ladder, want)
+        want = taker.rest
+        self._goal = taker.executed + want
+        while want > 0 and ladder.best >= limit_key:
+            level = ladder.levels[ladder.best]  # what `_visit` does, without the call
+            if not level.is_noted:
+                ladder.note(level)
+            want = self._match_level(taker, level, want)
+            if level.head is None:
+                ladder.drop(level)
+            elif want:
+                want = self._match_special(taker, level.head, ladder, want)
         return want
 
     def match_budget(self, taker: Order, ladder: Ladder, budget: int) -> int:
@@ -60,14 +64,14 @@ class Matcher:
         self._ceiling = taker.executed_quote + budget
         by_quote = taker.card.order.quote_quantity > 0
         while ladder.keys:
-            level = ladder.levels[ladder.keys[-1]]
+            level = ladder.levels[ladder.best]
             total = level.quantity + level.hidden
             want = min(self._pays_for(taker, level.price), total)
             if by_quote:
                 is_last = want > 0 and self._is_last(taker, ladder, level, want, total)
                 self._goal = taker.executed + want if is_last else -1
             else:
-                want = min(want, taker.size - taker.executed)
+                want = min(want, taker.rest)
                 self._goal = taker.size
             if want == 0:
                 break
@@ -91,99 +95,107 @@ class Matcher:
 
     def _visit(self, taker: Order, ladder: Ladder, want: int) -> int:
         """Trade at the best level up to an order that needs more thought, and give it that; return what is left."""
-        key = ladder.keys[-1]
-        level = ladder.levels[key]
-        book = taker.trader.book
-        if key not in ladder.changed:
-            ladder.changed[key] = level.quantity
-        first = book.last_trade + 1
-        want = self._match_level(book, taker, level, want)
-        if book.last_trade >= first:
-            book.last_price = level.price
-            if book.triggers.count and not (self.path and self.path[-1][0] == level.price):
-                self.path.append((level.price, first))
+        level = ladder.levels[ladder.best]
+        if not level.is_noted:
+            ladder.note(level)
+        want = self._match_level(taker, level, want)
         if level.head is None:
-            ladder.drop(key)
-        elif want > 0:
+            ladder.drop(level)
+        elif want:
             return self._match_special(taker, level.head, ladder, want)
         return want
 
-    def _match_level(self, book: Book, taker: Order, level: Level, want: int) -> int:
+    def _match_level(self, taker: Order, level: Level, want: int) -> int:
         """Trade with the orders at the head of a level up to one that needs more thought; return what is left.
 
-        What the taker receives is `given`, what it pays `paid`: base and quote, or the other way round. It is all in
-        one function because a call per trade costs a tenth of the core's time (docs/performance.md).
+        It is all in one function, with both sides written out, because a call costs as much as twenty other steps.
         """
         record, trader, card, maker = self._record, taker.trader, taker.card, level.head
-        events, price, goal = record.events, level.price, self._goal
-        part, parts, lot, per_lot = *trader.taker_fee, book.lot, level.per_lot
-        is_guarded, is_buy = card.stp is not _NONE, card.order.side is _BUY
+        events, price, goal, is_buy = record.events, level.price, self._goal, not level.is_bid
+        part, parts, up = trader.taker_fee
+        book, lot, per_lot = trader.book, trader.lot, level.per_lot
+        shunned = None if card.stp is _NONE else trader
         executed, executed_quote, number = taker.executed, taker.executed_quote, book.last_trade
         taker_fees = maker_fees = 0
         while want and maker is not None:
-            maker_trader, special = maker.trader, maker.special
-            if is_guarded and maker_trader is trader:
+            owner, special, rest = maker.trader, maker.special, maker.rest
+            if owner is shunned or (special is not None and special.group is not None):
                 break
-            rest = maker.size - maker.executed
-            if special is not None:
-                if special.group is not None:
-                    break
-                rest -= special.hidden
-            quantity = want if want < rest else rest
+            shown = rest if special is None else rest - special.hidden
+            quantity = want if want < shown else shown
             quote = quantity // lot * per_lot  # price x quantity, without the large number in between
             want -= quantity
             executed += quantity
             executed_quote += quote
-            maker.executed = maker_executed = maker.executed + quantity
-            maker.executed_quote = maker_quote = maker.executed_quote + quote
+            maker_part, maker_parts, maker_up = owner.maker_fee
             if is_buy:
-                given, paid, giver, receiver = quantity, quote, maker_trader.base, maker_trader.quote
+                maker_fee = (quote * maker_part + maker_up) // maker_parts
+                taker_fee = (quantity * part + up) // parts
+                purse = owner.base
+                purse.balance -= quantity
+                purse.held -= quantity
+                owner.quote.balance += quote - maker_fee
             else:
-                given, paid, giver, receiver = quote, quantity, maker_trader.quote, maker_trader.base
-            maker_part, maker_parts = maker_trader.maker_fee
-            maker_fee = -(-paid * maker_part // maker_parts)
-            taker_fee = -(-given * part // parts)
-            giver.balance -= given
-            giver.held -= given
-            maker.held -= given
-            receiver.balance += paid - maker_fee
+                maker_fee = (quantity * maker_part + maker_up) // maker_parts
+                taker_fee = (quote * part + up) // parts
+                purse = owner.quote
+                purse.balance -= quote
+                purse.held -= quote
+                owner.base.balance += quantity - maker_fee
             taker_fees += taker_fee
             maker_fees += maker_fee
-            if not maker_trader.is_touched:
-                record.touch(maker_trader)
+            if not owner.is_touched:
+                record.touch(owner)
             number += 1
+            maker_executed, maker_quote = maker.executed + quantity, maker.executed_quote + quote
             trade = Traded(
                 number, price, quantity, quote, card, maker.card, taker_fee, maker_fee, executed, executed_quote,
-                maker_executed, maker_quote, executed == goal, maker_executed == maker.size,
+                maker_executed, maker_quote, executed == goal, quantity == rest,
             )  # fmt: skip
             events.append(trade)
             if quantity == rest:
-                maker = _show_next_slice(level, maker) if special is not None and special.hidden else _leave(maker)
-        taken, quoted = executed - taker.executed, executed_quote - taker.executed_quote
-        if taken:
-            level.advance(maker, taken)
-            taker.executed, taker.executed_quote, book.last_trade = executed, executed_quote, number
-            self._settle(book, trader, is_buy, taken, quoted, taker_fees, maker_fees)
+                del owner.orders[maker.card.id]
+                filled, maker = maker, maker.next
+                filled.next = None  # or the two would keep each other alive
+            else:
+                maker.rest, maker.executed, maker.executed_quote = rest - quantity, maker_executed, maker_quote
+                if quantity == shown:
+                    maker = _show_next_slice(level, maker)
+        if number > book.last_trade:
+            level.advance(maker, executed - taker.executed)
+            self._settle(taker, level, number, executed, executed_quote, taker_fees, maker_fees)
         return want
 
     def _settle(
-        self, book: Book, trader: Trader, is_buy: bool, taken: int, quoted: int, taker_fees: int, maker_fees: int
+        self, taker: Order, level: Level, number: int, executed: int, quoted: int, taker_fees: int, maker_fees: int
     ) -> None:
-        """Move what a taker received and paid, and the fees of both sides, in the asset that each received."""
-        base, quote, record = trader.base, trader.quote, self._record
-        base_fees, quote_fees = book.base_fees, book.quote_fees
-        if is_buy:
-            base.balance += taken - taker_fees
-            quote.balance -= quoted
-            base_fees.balance += taker_fees
-            quote_fees.balance += maker_fees
-        else:
-            quote.balance += quoted - taker_fees
+        """Move what a taker received and paid, and the fees of both sides, in the asset that each received.
+
+        number: of the last trade; executed, quoted: what the taker has traded by now.
+        """
+        trader = taker.trader
+        book, base, quote = trader.book, trader.base, trader.quote
+        if book.triggers.count and not (self.path and self.path[-1][0] == level.price):
+            self.path.append((level.price, book.last_trade + 1))
+        book.last_price, book.last_trade = level.price, number
+        taken, paid = executed - taker.executed, quoted - taker.executed_quote
+        taker.rest -= taken
+        taker.executed, taker.executed_quote = executed, quoted
+        if level.is_bid:
+            quote.balance += paid - taker_fees
             base.balance -= taken
-            quote_fees.balance += taker_fees
-            base_fees.balance += maker_fees
-        record.touch(trader)
-        record.purses += (base_fees, quote_fees)
+            book.quote_fees.balance += taker_fees
+            book.base_fees.balance += maker_fees
+        else:
+            base.balance += taken - taker_fees
+            quote.balance -= paid
+            book.base_fees.balance += taker_fees
+            book.quote_fees.balance += maker_fees
+        if not trader.is_touched:
+            self._record.touch(trader)
+        if not book.has_traded:
+            book.has_traded = True
+            self._record.books.append(book)
 
     # --- makers that need more thought --------------------------------------------------------------
 
@@ -200,7 +212,7 @@ class Matcher:
         """Keep two orders of one account from trading, by the taker's mode; return what is left, or STOPPED."""
         mode = taker.card.stp
         open_of_taker = self._open_of(taker, maker.price)
-        open_of_maker = maker.size - maker.executed
+        open_of_maker = maker.rest
         if mode is _EXPIRE_TAKER:
             taker_loses, maker_loses = open_of_taker, 0
         elif mode is _EXPIRE_MAKER:
@@ -214,7 +226,7 @@ class Matcher:
         self._report(taker, maker, taker_loses, maker_loses)
         if maker_loses:
             self._lose(maker, maker_loses, ladder)
-        taker.size -= taker_loses
+        taker.rest -= taker_loses
         if taker_loses == open_of_taker:
             return STOPPED
         if taker.card.order.quote_quantity:
@@ -227,21 +239,17 @@ class Matcher:
     def _open_of(self, taker: Order, price: int) -> int:
         """What of a taker could still trade at a price, base units."""
         if not taker.card.order.quote_quantity:
-            return taker.size - taker.executed
+            return taker.rest
         return self._pays_for(taker, price)
 
     def _lose(self, maker: Order, quantity: int, ladder: Ladder) -> None:
         """Make a resting order smaller, or close it when nothing of it is left."""
-        size = maker.size - quantity
-        if size == maker.executed:
-            # Out of the book with the size that its level counts, and out of it first.
+        if quantity == maker.rest:
             self._exits.close(maker, OrderStatus.EXPIRED_IN_MATCH)
-            maker.size = size
             return
-        ladder.resize(maker, size)
-        purse = maker.pays_from
-        purse.held -= maker.held - maker.needs
-        maker.held = maker.needs
+        before = maker.needs
+        ladder.resize(maker, maker.rest - quantity)
+        maker.pays_from.held -= before - maker.needs
         self._record.touch(maker.trader)
 
     def _report(self, taker: Order, maker: Order, taker_loses: int, maker_loses: int) -> None:
@@ -265,19 +273,11 @@ class Matcher:
         )
 
 
-def _leave(maker: Order) -> Order | None:
-    """Let a maker go that is filled; return who stands behind it."""
-    del maker.trader.orders[maker.card.id]
-    following = maker.next
-    maker.next = maker.level = None
-    return following
-
-
 def _show_next_slice(level: Level, maker: Order) -> Order:
     """Let an iceberg whose shown part was eaten show more, last in its queue; return who is first now."""
     special = maker.special
     assert special is not None
-    hidden = hidden_of(special.slice, maker.executed, maker.size - maker.executed)
+    hidden = hidden_of(special.slice, maker.executed, maker.rest)
     level.quantity += special.hidden - hidden
     level.hidden -= special.hidden - hidden
     special.hidden = hidden

@@ -57,9 +57,12 @@ class Trader:
         "book",
         "buying",
         "is_touched",
+        "lot",
         "maker_fee",
+        "market",
         "names",
         "orders",
+        "orders_max",
         "quote",
         "selling",
         "stp",
@@ -71,14 +74,18 @@ class Trader:
     names: dict[str, int]
     """The account's."""
     book: "Book"
+    market: int
+    lot: int
+    """The market's, as is `orders_max`: what every order asks for is here, to save a step."""
+    orders_max: int
     base: Purse
     quote: Purse
     buying: tuple[Ladder, Ladder, Purse]
     """What an order to buy deals with: its own side, the other side, and the purse that it pays from."""
     selling: tuple[Ladder, Ladder, Purse]
-    maker_fee: tuple[int, int]
-    """What a maker pays of what he receives, as a fraction in lowest terms: small numbers divide faster."""
-    taker_fee: tuple[int, int]
+    maker_fee: tuple[int, int, int]
+    """What a maker pays of what he receives: (received x first + third) // second, which is rounded up."""
+    taker_fee: tuple[int, int, int]
     stp: StpMode
     """The account's default."""
     orders: dict[int, "Order"]
@@ -92,6 +99,7 @@ class Trader:
         self.account = account
         self.names = account.names
         self.book = book
+        self.market = book.spec.id
         self.base = base
         self.quote = quote
         self.buying = (book.bids, book.asks, quote)
@@ -105,14 +113,17 @@ class Trader:
         """Read the terms anew: the account's own fee rates, else the market's."""
         self.stp = self.account.stp
         spec = self.book.spec
+        self.lot = spec.lot
+        self.orders_max = spec.orders_max
         own_maker, own_taker = self.account.maker_fee_ppm, self.account.taker_fee_ppm
         self.maker_fee = _fraction(own_maker if own_maker >= 0 else spec.maker_fee_ppm)
         self.taker_fee = _fraction(own_taker if own_taker >= 0 else spec.taker_fee_ppm)
 
 
-def _fraction(ppm: int) -> tuple[int, int]:
+def _fraction(ppm: int) -> tuple[int, int, int]:
+    """Return a rate as a fraction in lowest terms, for small numbers divide faster, and what rounds up."""
     divisor = gcd(ppm, PPM)
-    return ppm // divisor, PPM // divisor
+    return ppm // divisor, PPM // divisor, PPM // divisor - 1
 
 
 class Special:
@@ -152,23 +163,20 @@ class Order:
         "card",
         "executed",
         "executed_quote",
-        "held",
         "level",
         "next",
         "previous",
-        "size",
+        "rest",
         "special",
         "trader",
     )
 
     card: Accepted
     trader: Trader
-    size: int
-    """Its quantity without what self-trade prevention took; what is not `executed` of it is open."""
+    rest: int
+    """What is open of it: neither executed nor taken by self-trade prevention. Meaningless with a quote quantity."""
     executed: int
     executed_quote: int
-    held: int
-    """What it holds, in units of what it gives. In an open list, the list holds for both orders."""
     special: Special | None
     level: Optional["Level"]
     previous: "Order | None"
@@ -190,6 +198,11 @@ class Order:
         return self.card.order.side is Side.BUY
 
     @property
+    def size(self) -> int:
+        """Its quantity without what self-trade prevention took."""
+        return self.rest + self.executed
+
+    @property
     def prevented(self) -> int:
         """What self-trade prevention took from it, base units. An order by quote quantity began with none."""
         return self.card.order.quantity - self.size
@@ -206,17 +219,23 @@ class Order:
 
     @property
     def needs(self) -> int:
-        """What its open rest must hold when it stands alone, in units of what it gives; see docs/engine.md, "Funds"."""
-        rest = self.size - self.executed
+        """What its open rest must hold when it stands alone, in units of what it gives; see docs/engine.md, "Funds".
+
+        That is what it holds while it is open; in an open list, the list holds for both orders.
+        """
         if not self.is_buy:
-            return rest
-        return -(-(self.price or self.card.hold_price) * rest // UNITS)
+            return self.rest
+        return -(-(self.price or self.card.hold_price) * self.rest // UNITS)
+
+    @property
+    def held(self) -> int:
+        """What it holds while it is open."""
+        return self.needs if self.special is None or self.special.group is None else 0
 
     @property
     def shown(self) -> int:
         """The open quantity that the book shows of it."""
-        rest = self.size - self.executed
-        return rest if self.special is None else rest - self.special.hidden
+        return self.rest if self.special is None else self.rest - self.special.hidden
 
 
 class OrderList:

@@ -90,7 +90,7 @@ def _take_guarded(trader: Trader, level: Level, stp: StpMode, want: int) -> tupl
     order = level.head
     while order is not None:
         slice = 0 if order.special is None else order.special.slice
-        queue.append((order.trader, order.size - order.executed, order.executed, slice))
+        queue.append((order.trader, order.rest, order.executed, slice))
         order = order.next
     taken = lost = at = 0
     while want and at < len(queue):

@@ -1,15 +1,21 @@
 """The command in hand: its number, its time, and what it has done so far; and the counters that live on.  [pure]"""
 
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
 from trading.engine.enums import OrderStatus, Reject
 from trading.engine.events import BalanceChanged, Closed, Event, HoldChanged, Rejected
 from trading.engine.funds import Hold, Purse
 from trading.engine.orders import Account, Order, Trader
 
+if TYPE_CHECKING:  # books know their traders
+    from trading.engine.book import Book
+
 
 class Record:
     """Collects the events of one command after another, counts, and notes what a batch has touched."""
 
-    __slots__ = ("events", "last_list", "last_order", "named", "now_ms", "purses", "sequence", "traders")
+    __slots__ = ("books", "events", "last_list", "last_order", "named", "now_ms", "purses", "sequence", "traders")
 
     sequence: int
     last_order: int
@@ -18,6 +24,8 @@ class Record:
     events: list[Event]
     traders: list[Trader]
     """Those whose purses this batch may have changed."""
+    books: list["Book"]
+    """Those that this batch has taken fees in."""
     purses: list[Purse]
     """Further purses that it may have changed."""
     named: list[Account]
@@ -30,6 +38,7 @@ class Record:
         self.now_ms = 0
         self.events = []
         self.traders = []
+        self.books = []
         self.purses = []
         self.named = []
 
@@ -58,13 +67,21 @@ class Record:
             trader.is_touched = False
             purses.append(trader.base)
             purses.append(trader.quote)
-        told: dict[tuple[int, int], BalanceChanged] = {}
+        for book in self.books:
+            book.has_traded = False
+            purses.append(book.base_fees)
+            purses.append(book.quote_fees)
+        changed: list[Purse] = []
         for purse in purses:
-            if purse.balance != purse.told_balance or purse.held != purse.told_held:
+            if purse.held != purse.told_held or purse.balance != purse.told_balance:
                 purse.told_balance = purse.balance
                 purse.told_held = purse.held
-                key = (purse.owner, purse.asset)
-                told[key] = BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held)
+                changed.append(purse)
         self.purses = []
         self.traders = []
-        return [told[key] for key in sorted(told)]
+        self.books = []
+        changed.sort(key=_place)
+        return [BalanceChanged(purse.owner, purse.asset, purse.balance, purse.held) for purse in changed]
+
+
+_place = attrgetter("place")

@@ -92,16 +92,14 @@ class Restorable:
         order = Order()
         order.card = card
         order.trader = trader
-        order.size = placed.quantity - prevented
+        order.rest = placed.quantity - prevented - executed
         order.executed = executed
         order.executed_quote = executed_quote
-        order.held = 0
         order.level = order.previous = order.next = None
         order.special = Special(slice, group) if slice or group or placed.type in STOPS else None
         trader.orders[card.id] = order
         if group is None:
-            order.held = order.needs
-            self._restore_held(order, order.held)
+            self._restore_held(order, order.needs)
         else:
             self._restore_listed(group, order, is_above=card.id == above)
         if state is OrderState.WAITING:
@@ -111,10 +109,10 @@ class Restorable:
         else:
             ladder = book.ladder(placed.side)
             if order.special is None:
-                ladder.append(order, placed.price, order.size - executed)
+                ladder.append(order, ladder.open(placed.price * ladder.sign), order.rest)
             else:
                 ladder.append_slice(order, order.special)
-            ladder.changed.clear()
+            ladder.end_batch()
 
     def _restore_listed(self, group: OrderList, order: Order, *, is_above: bool) -> None:
         """Put an order into its list; the second one completes it."""

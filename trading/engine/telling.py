@@ -1,6 +1,7 @@
 """Which price levels a batch has changed.  [pure]"""
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from trading.engine.book import Book
 from trading.engine.enums import Side
@@ -13,19 +14,21 @@ def level_changes(books: Mapping[int, Book]) -> list[LevelChanged]:
     told: list[LevelChanged] = []
     for market in sorted(books):
         book = books[market]
-        if book.bids.changed:
+        if book.bids.noted:
             _add(told, book, book.bids, Side.BUY)
-        if book.asks.changed:
+        if book.asks.noted:
             _add(told, book, book.asks, Side.SELL)
     return told
 
 
 def _add(told: list[LevelChanged], book: Book, ladder: Ladder, side: Side) -> None:
-    market, levels, before = book.spec.id, ladder.levels, ladder.changed
-    for key in sorted(before, reverse=True):
-        level = levels.get(key)
-        quantity = 0 if level is None else level.quantity
-        if quantity != before[key]:
-            book.last_update += 1
-            told.append(LevelChanged(market, book.last_update, side, key * ladder.sign, quantity))
-    ladder.changed = {}
+    market, changed = book.spec.id, [level for level in ladder.end_batch() if level.quantity != level.told]
+    changed.sort(key=_rank, reverse=True)
+    told += [
+        LevelChanged(market, update, side, level.price, level.quantity)
+        for update, level in enumerate(changed, book.last_update + 1)
+    ]
+    book.last_update += len(changed)
+
+
+_rank = attrgetter("rank")
