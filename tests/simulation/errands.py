@@ -171,7 +171,8 @@ def new_withdrawal(chance: random.Random, database: SimulatedDatabase, account: 
     amount = chance.choice([10, 100, 300, 100_000])
     database.write(
         "INSERT INTO wallets_withdrawal (id, user_id, asset_id, address, amount, fee, status, reject_reason,"
-        " requested_at) VALUES (?, ?, ?, 'there', ?, 2, 'requested', '', '2026-01-01 00:00:00')",
+        " ends_as, needs_email, needs_approval, requested_at)"
+        " VALUES (?, ?, ?, 'there', ?, 2, 'requested', '', '', 0, 0, '2026-01-01 00:00:00')",
         (reference, account, asset, amount),
     )
     command = HoldFunds(reference, account, asset, amount)
