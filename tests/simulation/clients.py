@@ -260,6 +260,8 @@ def _adjustment(transfer: Transfer) -> Transfer:
         credit = Owner.ADJUSTMENT
     else:
         debit = Owner.ADJUSTMENT
+    if credit == Owner.COLD:
+        credit = Owner.FEES  # what comes back from cold addresses was there before, and here nothing was
     # Sums over many of the largest amounts do not fit the database.
     amount = min(transfer.amount, FUNDS)
     return msgspec.structs.replace(

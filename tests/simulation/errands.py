@@ -121,9 +121,9 @@ class WithdrawalErrand(Errand):
             return
         database.write(
             "INSERT INTO wallets_chaintransaction"
-            " (asset_id, kind, status, txid, raw, sender, confirmations, created_at)"
-            " VALUES (?, 'withdrawal', 'broadcast', ?, '', '', 0, '2026-01-01 00:00:00')",
-            (self.asset, self.reference),
+            " (asset_id, fee_asset_id, kind, status, txid, raw, sender, recipient, confirmations, created_at)"
+            " VALUES (?, ?, 'withdrawal', 'broadcast', ?, '', '', '', 0, '2026-01-01 00:00:00')",
+            (self.asset, self.asset, self.reference),
         )
         [(self.transaction,)] = database.rows(
             "SELECT id FROM wallets_chaintransaction WHERE txid = ?", (self.reference,)
@@ -157,8 +157,8 @@ def new_deposit(chance: random.Random, database: SimulatedDatabase, account: int
     )
     database.write(
         "INSERT INTO wallets_deposit (id, asset_id, address_id, user_id, txid, output, amount, dust, status,"
-        " confirmations, confirmations_needed, block_hash, seen_at)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?, 0, 'confirming', 1, 1, '', '2026-01-01 00:00:00')",
+        " confirmations, confirmations_needed, block_hash, reversals, seen_at, credited_at)"
+        " VALUES (?, ?, ?, ?, ?, 0, ?, 0, 'confirming', 1, 1, '', 0, '2026-01-01 00:00:00', '2026-01-01 00:00:01')",
         (number, asset, address, account, f"t{number}", amount),
     )
     command = Transfer(f"deposit:{number}", Owner.CHAIN, account, asset, amount, Reason.DEPOSIT)
