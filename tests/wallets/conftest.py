@@ -61,10 +61,10 @@ def ledger_db(transactional_db: None) -> None:
 
 
 @pytest.fixture
-def empty_wallet(bitcoind: Bitcoind) -> Iterator[Bitcoind]:
-    """The shared node; whatever a test puts into our wallet is gone before the next one."""
-    yield bitcoind
+def empty_wallet(bitcoind: Bitcoind, run_keys: None) -> Bitcoind:
+    """The shared node, without whatever earlier tests have put into our wallet."""
     bitcoind.empty()
+    return bitcoind
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ class Bitcoind(NodeProcess):
         self.node.root.call("syncwithvalidationinterfacequeue")
 
     def empty(self) -> None:
-        """Give all coins of our wallet to the faucet, so that the next test begins without any."""
+        """Give all coins of our wallet to the faucet, so that a test begins without any."""
         self.node.rpc.call("lockunspent", True)
         self.mine()
         if self.node.rpc.call("getbalance"):

@@ -80,7 +80,7 @@ def watch_wallet_open(
     if not missing:
         return
     past = history()
-    requests = [_request(text, past) for text in missing]
+    requests = [_request(text, past, end) for text, end in missing.items()]
     try:
         answers = rpc.call("importdescriptors", requests)
     except ChainRefused as refusal:
@@ -105,8 +105,8 @@ def watch_wallet_check(root: JsonRpc, rpc: JsonRpc, name: str, descriptors: Sequ
         raise WalletForeign(f"the Bitcoin node's wallet {name} does not watch {len(missing)} of our descriptors")
 
 
-def _missing(rpc: JsonRpc, name: str, descriptors: Sequence[str]) -> list[str]:
-    """Return those that the wallet does not hand out addresses of yet."""
+def _missing(rpc: JsonRpc, name: str, descriptors: Sequence[str]) -> dict[str, int]:
+    """Return those that the wallet does not hand out addresses of yet, and the last number that it watches of each."""
     if rpc.call("getwalletinfo")["private_keys_enabled"]:
         raise WalletForeign(
             f"the Bitcoin node's wallet {name} can hold private keys, and mex works with one that cannot: "
@@ -119,17 +119,19 @@ def _missing(rpc: JsonRpc, name: str, descriptors: Sequence[str]) -> list[str]:
             f"the Bitcoin node's wallet {name} watches addresses of other keys than those of our key file: "
             "give MEX_BITCOIN_WALLET another name, or bring back the right key file"
         )
-    return [text for plain, text in ours.items() if plain not in there or not there[plain]["active"]]
+    ends = {text: int(there[plain]["range"][1]) if plain in there else -1 for plain, text in ours.items()}
+    return {text: ends[text] for plain, text in ours.items() if plain not in there or not there[plain]["active"]}
 
 
-def _request(text: str, past: History) -> dict[str, Any]:
+def _request(text: str, past: History, watched_to: int) -> dict[str, Any]:
     descriptor = Descriptor.parse(text)
     used = past.used.get(descriptor.kind, 0) if descriptor.branch == EXTERNAL else 0
     return {
         "desc": f"{text}#{descriptor_checksum(text)}",
         "active": True,
         "internal": descriptor.branch != EXTERNAL,
-        "range": [0, used + RANGE - 1],
+        # One that was imported before and saw coins arrive may reach further: a range cannot be made shorter.
+        "range": [0, max(used + RANGE - 1, watched_to)],
         "next_index": used,
         "timestamp": "now" if past.since_s is None else past.since_s,
     }
