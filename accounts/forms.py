@@ -95,3 +95,30 @@ class ApiKeyForm(StyledForm):
     can_withdraw = forms.BooleanField(
         label="Withdraw", required=False, help_text="Send coins to any address. Grant it only when needed."
     )
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        max_length=128,
+        required=False,
+        help_text="Only needed for a key that may withdraw.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    code = forms.CharField(
+        label="Code of your second factor",
+        max_length=64,
+        required=False,
+        help_text="Only needed for a key that may withdraw.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, asks_code: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not asks_code:
+            del self.fields["code"]
+
+    def clean(self) -> dict[str, Any]:
+        """Demand a password for a key that may withdraw; whether it is the right one, the view finds out."""
+        data = super().clean() or self.cleaned_data
+        if data["can_withdraw"] and not data.get("password") and "password" not in self.errors:
+            self.add_error("password", "A key that may withdraw needs your password.")
+        return data

@@ -1,17 +1,24 @@
 """Every write about who someone is."""
 
+import logging
 import secrets as random_source
 import string
+from functools import partial
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import secrets
 from accounts.models import ApiKey, User
 from trading.gateway import notices
 
+log = logging.getLogger(__name__)
 KEY_CHARS = 64
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -47,6 +54,14 @@ def api_key_create(*, user: User, label: str, can_trade: bool, can_withdraw: boo
     return key, secret
 
 
+def api_key_announce(*, key: ApiKey) -> None:
+    """Tell the owner of a new key that may withdraw by e-mail, once the key is committed.
+
+    A mail server that fails is logged, and changes nothing: the key is made, and shown.
+    """
+    transaction.on_commit(partial(_announcement_send, key), robust=True)
+
+
 def api_key_revoke(*, key: ApiKey) -> None:
     """End a key for ever, in every web process at once. A second time changes nothing."""
     if key.revoked_at is None:
@@ -64,6 +79,19 @@ def sessions_ended(*, user: User) -> None:
     if not user.is_active:
         for key in ApiKey.objects.filter(user=user, revoked_at=None).values_list("key", flat=True):
             notices.key_revoked(key)
+
+
+def _announcement_send(key: ApiKey) -> None:
+    link = settings.MEX_URL.rstrip("/") + reverse("api_keys")
+    try:
+        send_mail(
+            subject="A new API key of yours may withdraw",
+            message=render_to_string("accounts/withdrawing_key_mail.txt", {"key": key, "link": link}),
+            from_email=None,
+            recipient_list=[key.user.email],
+        )
+    except OSError as error:  # smtplib's own errors are such, too
+        log.error("the mail about API key %s of user %s is not sent: %s", key.pk, key.user_id, error)
 
 
 def _random_text() -> str:

@@ -7,6 +7,7 @@ from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -19,10 +20,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
 from accounts.forms import ApiKeyForm, LoginForm, PasswordForm, RegisterForm
-from accounts.models import User
+from accounts.models import ApiKey, User
 from accounts.selectors import api_key_of, api_keys_of
 from accounts.throttle import throttle
-from mex.errors import TooManyAttempts
+from mex.errors import SecondFactorWrong, TooManyAttempts
+from wallets.control.second_factor import Origin, WithdrawalFacts, is_second_factor_set, second_factor_check
 
 
 def user_of(request: HttpRequest) -> User:
@@ -92,6 +94,15 @@ class PasswordChange(auth_views.PasswordChangeView):
     form_class = PasswordForm
     success_url = reverse_lazy("balances")
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the present password, unless it was tried too often: a session is no place to guess it either."""
+        user = user_of(request)
+        try:
+            throttle.attempt(_address_of(request), f"mail {user.email}")
+        except TooManyAttempts as error:
+            return _too_many(request, self.template_name, PasswordForm(user), error)
+        return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Change it, and say so."""
         response = super().form_valid(form)
@@ -105,16 +116,50 @@ class PasswordChange(auth_views.PasswordChangeView):
 @login_required
 @require_http_methods(["GET", "POST"])
 def api_keys(request: HttpRequest) -> HttpResponse:
-    """List one's keys and create new ones."""
+    """List one's keys and create new ones. One that may withdraw is made by whoever knows the password, only."""
     user = user_of(request)
-    form = ApiKeyForm(request.POST or None)
+    asks_code = is_second_factor_set()
+    form = ApiKeyForm(request.POST or None, asks_code=asks_code)
     context: dict[str, object] = {}
     if form.is_valid():
-        key, secret = services.api_key_create(user=user, **form.cleaned_data)
-        # Shown in this one answer and kept nowhere: a redirect would have to store the secret in between.
-        context = {"new_key": key, "new_secret": secret}
-        form = ApiKeyForm()
+        try:
+            is_allowed = not form.cleaned_data["can_withdraw"] or _is_owner(request, user, form)
+        except TooManyAttempts as error:
+            return _too_many(request, "accounts/api_keys.html", form, error, keys=api_keys_of(user))
+        if is_allowed:
+            key, secret = _key_create(user, form)
+            # Shown in this one answer and kept nowhere: a redirect would have to store the secret in between.
+            context = {"new_key": key, "new_secret": secret}
+            form = ApiKeyForm(asks_code=asks_code)
     return render(request, "accounts/api_keys.html", context | {"form": form, "keys": api_keys_of(user)})
+
+
+def _is_owner(request: HttpRequest, user: User, form: ApiKeyForm) -> bool:
+    """Return whether the form has the user's password, and his code where codes are asked for; if not, it says so.
+
+    A key that may withdraw needs no confirmation by mail, so that a session, which may be stolen, is not enough to make
+    one. Raises TooManyAttempts.
+    """
+    throttle.attempt(_address_of(request), f"mail {user.email}")
+    # Not user.check_password: that may store a new hash, which would end this session.
+    if not check_password(form.cleaned_data["password"], user.password):
+        form.add_error("password", "This is not your password.")
+        return False
+    facts = WithdrawalFacts(asset="", address="", amount=0, fee=0, origin=Origin.KEY)
+    try:
+        second_factor_check(user_id=user.pk, facts=facts, code=form.cleaned_data.get("code", ""))
+    except SecondFactorWrong:
+        form.add_error("code", "This code is not right, or was used before.")
+        return False
+    return True
+
+
+def _key_create(user: User, form: ApiKeyForm) -> tuple[ApiKey, str]:
+    wanted = {name: form.cleaned_data[name] for name in ("label", "can_trade", "can_withdraw")}
+    key, secret = services.api_key_create(user=user, **wanted)
+    if key.can_withdraw:
+        services.api_key_announce(key=key)
+    return key, secret
 
 
 @login_required
@@ -131,8 +176,10 @@ def _address_of(request: HttpRequest) -> str:
     return f"address {request.META.get('REMOTE_ADDR', '')}"
 
 
-def _too_many(request: HttpRequest, template: str, form: Form, error: TooManyAttempts) -> HttpResponse:
+def _too_many(
+    request: HttpRequest, template: str, form: Form, error: TooManyAttempts, **context: object
+) -> HttpResponse:
     messages.error(request, error.message)
-    response = render(request, template, {"form": form}, status=error.status)
+    response = render(request, template, context | {"form": form}, status=error.status)
     response["Retry-After"] = str(error.retry_after_s)
     return response

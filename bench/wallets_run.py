@@ -102,7 +102,10 @@ class Bitcoin:
 
     def fresh(self, count: int) -> list[str]:
         """Return addresses outside."""
-        return [str(a) for a in self._faucet.rpc.batch("getnewaddress", [["", "bech32"]] * count)]
+        found: list[str] = []
+        while len(found) < count:
+            found += self._faucet.rpc.batch("getnewaddress", [["", "bech32"]] * min(100, count - len(found)))
+        return found
 
     def fund(self) -> None:
         """Split the hot wallet's coins: the deposits have done it."""

@@ -42,6 +42,8 @@ def transfer(exchange: ReferenceState, command: Transfer) -> None:
         exchange.tell(TransferRepeated(command.reference))
     elif not makes_sense(command.reference, asset, amount, debit, credit) or debit == credit:
         exchange.refuse(Reject.INVALID)
+    elif command.recoup and not recoups_something(command):
+        exchange.refuse(Reject.INVALID)
     elif command.reason is Reason.REVERSAL:
         reverse(exchange, command)
     elif debit > 0 and exchange.available(debit, asset) < amount:
@@ -51,12 +53,20 @@ def transfer(exchange: ReferenceState, command: Transfer) -> None:
     else:
         exchange.transfers.add((command.reference, command.reason))
         post(exchange, debit, credit, asset, amount, command.reason, command.reference)
+        post(exchange, credit, LOSS, asset, command.recoup, Reason.RECOUP, command.reference)
+
+
+def recoups_something(command: Transfer) -> bool:
+    """Whether it is a deposit, or one that is taken back, and no more of it goes back to the losses than there is."""
+    is_users_deposit = command.reason is Reason.DEPOSIT and command.credit > 0
+    return 1 <= command.recoup <= command.amount and (is_users_deposit or command.reason is Reason.REVERSAL)
 
 
 def reverse(exchange: ReferenceState, command: Transfer) -> None:
     """Take a deposit back: first make the user whole, from the losses, then take all of it."""
     user, asset, amount = command.debit, command.asset, command.amount
     missing = amount - min(amount, exchange.available(user, asset)) if user > 0 else 0
+    missing = max(missing, command.recoup)
     losses, outside = exchange.balance(LOSS, asset) - missing, exchange.balance(CHAIN, asset) + amount
     if user <= 0 or command.credit != CHAIN or outside > BIGGEST or (missing and losses < -BIGGEST):
         exchange.refuse(Reject.INVALID)

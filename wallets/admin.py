@@ -23,6 +23,7 @@ from wallets.models import (
     ChainTransaction,
     Deposit,
     DepositAddress,
+    FeeCorrection,
     Hold,
     Posting,
     Withdrawal,
@@ -301,6 +302,17 @@ class ChainTransactionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-id",)
     fee_text = staticmethod(amount_column("network_fee"))
+
+
+@admin.register(FeeCorrection)
+class FeeCorrectionAdmin(ReadOnlyAdmin):
+    """What transactions cost more or less than was booked, after a deep reorganisation."""
+
+    list_display = ("reference", "transaction", "amount_text", "created_at")
+    list_select_related = ("transaction",)
+    search_fields = ("transaction__txid",)
+    ordering = ("-id",)
+    amount_text = staticmethod(amount_column("amount"))
 
 
 @admin.register(Withdrawal)

@@ -113,6 +113,7 @@ class WithdrawalRulesAdmin(admin.ModelAdmin):
         """Save what was changed only: its owner chooses, and mex freezes, meanwhile."""
         columns = ["tier"]
         if "frozen" in form.changed_data:
+            signers_wait(None)
             is_frozen = form.cleaned_data["frozen"]
             obj.frozen_at = timezone.now() if is_frozen else None
             obj.frozen_because = form.cleaned_data["reason"].strip() if is_frozen else ""

@@ -1,25 +1,38 @@
 """What the browsers of an account are told about its deposits and withdrawals (docs/api.md, "Browser events")."""
 
+from collections.abc import Sequence
+
 from mex.clock import now_ms
 from mex.money import format_units
 from trading.gateway import notices
-from wallets.deposit_notes import deposit_note
+from wallets.deposit_notes import deposit_note, deposit_notes
 from wallets.models import Asset, Deposit, Withdrawal
 
 
 def deposit_news(deposit: Deposit) -> None:
     """Tell the owner's browsers where a deposit stands."""
-    notices.account_news(deposit.user_id, deposit_event(deposit))
+    deposits_news([deposit])
+
+
+def deposits_news(deposits: Sequence[Deposit]) -> None:
+    """Tell each owner's browsers where his deposits stand, an event for each of them; all are sent in one go."""
+    notes = deposit_notes(deposits)
+    notices.accounts_news([(row.user_id, deposit_event(row, notes.get(row.pk, ""))) for row in deposits])
 
 
 def withdrawal_news(withdrawal: Withdrawal) -> None:
     """Tell the owner's browsers where a withdrawal stands."""
-    notices.account_news(withdrawal.user_id, withdrawal_event(withdrawal))
+    withdrawals_news([withdrawal])
 
 
-def deposit_event(deposit: Deposit) -> dict[str, object]:
-    """Return a deposit as a browser event; `note` says more than the status where there is more to say."""
-    note = deposit_note(deposit)
+def withdrawals_news(withdrawals: Sequence[Withdrawal]) -> None:
+    """Tell each owner's browsers where his withdrawals stand, an event for each of them; all are sent in one go."""
+    notices.accounts_news([(row.user_id, withdrawal_event(row)) for row in withdrawals])
+
+
+def deposit_event(deposit: Deposit, note: str | None = None) -> dict[str, object]:
+    """Return a deposit as a browser event; `note`, where the caller knows it, says more than the status."""
+    note = deposit_note(deposit) if note is None else note
     return {
         "e": "depositUpdate",
         "id": str(deposit.pk),

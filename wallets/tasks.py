@@ -154,7 +154,7 @@ def sign_and_broadcast() -> None:
         for asset in _coins(Chain.ETHEREUM):
             ethereum_gaps_fill(asset=asset, node=ethereum_node())
             for one in (asset, *_tokens(Chain.ETHEREUM)):
-                ethereum_sign(asset=one, node=ethereum_node())
+                ethereum_sign(asset=one, node=ethereum_node(), aside=aside)
             ethereum_bump(asset=asset, node=ethereum_node())
             stored_broadcast(asset=asset, broadcast=ethereum_node().broadcast)
 

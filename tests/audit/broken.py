@@ -28,6 +28,8 @@ CREDITED, DEPOSITED = "credited deposits are posted", "deposit postings have a d
 STATES, LATE = "deposits are in a state that there is", "lost deposits are taken back"
 TAKEN_BACK, CAUSED = "deposits that were taken back are posted so", "reversals take back a deposit that was lost"
 BESIDE = "losses stand beside what was taken back"
+CAME_BACK = "deposits that come back give back what they cost"
+GIVEN_BACK = "what is given back to the losses is of a deposit that came back"
 FEES_POSTED, FEES_CAUSED = "network fees are posted", "network fee postings have a transaction"
 TO_COLD, COLD_CAUSED = "cold transfers are posted", "cold postings have a transfer"
 COLD_BACK = "no more comes back from cold addresses than went there"
@@ -174,6 +176,13 @@ BROKEN = [
      " FROM wallets_posting WHERE reason = 11 AND reference LIKE '%:1'), 1)", {BESIDE, POSTED}),
     ("a reversal between the wrong accounts", f"{NEW_POSTING} (1, -1, {A}, {BTC}, 5, 11, 'deposit:999', 1)",
      {CAUSED, OTHER, POSTED}),
+    ("a deposit that came back and gave nothing back", "DELETE FROM wallets_posting WHERE reason = 14",
+     {CAME_BACK, POSTED}),
+    ("a deposit that came back and gave too much back", "UPDATE wallets_posting SET amount = amount + 1"
+     " WHERE reason = 14", {CAME_BACK, POSTED}),
+    ("given back for nothing", f"{NEW_POSTING} (1, {A}, -6, {BTC}, 5, 14, 'deposit:999', 1)", {GIVEN_BACK, POSTED}),
+    ("given back to the wrong account", f"{NEW_POSTING} (1, {A}, -5, {BTC}, 5, 14, 'deposit:999', 1)",
+     {GIVEN_BACK, OTHER, POSTED}),
     ("a loss of the wrong account", f"{NEW_POSTING} (1, -5, {A}, {BTC}, 5, 12, 'deposit:999', 1)",
      {BESIDE, OTHER, POSTED}),
     ("coins to the cold address from a user", f"{NEW_POSTING} (1, {A}, -1, {BTC}, 5, 13, 'cold:1', 1)",
@@ -250,6 +259,12 @@ BROKEN = [
      {"withdrawals that were sent have a transaction"}),
     ("a network fee of another amount",
      "UPDATE wallets_chaintransaction SET network_fee = 9 WHERE status = 'confirmed'", {FEES_POSTED, FEES_CAUSED}),
+    ("a correction of another amount", "UPDATE wallets_feecorrection SET amount = amount + 1 WHERE number = 2",
+     {FEES_POSTED, FEES_CAUSED}),
+    ("a correction the other way", "UPDATE wallets_feecorrection SET amount = -amount WHERE amount < 0",
+     {FEES_POSTED, FEES_CAUSED}),
+    ("a correction of nothing", "DELETE FROM wallets_feecorrection WHERE number = 2", {FEES_CAUSED}),
+    ("a correction that was forgotten", "UPDATE wallets_chaintransaction SET fee_in_doubt = FALSE", {FEES_POSTED}),
     ("a network fee of nothing", f"{NEW_POSTING} (1, -3, -1, {BTC}, 5, 8, 'network-fee:999', 1)",
      {FEES_CAUSED, POSTED}),
     ("an adjustment between users", f"{NEW_POSTING} (1, {A}, {B}, {BTC}, 5, 9, 'gift', 1)", {OTHER, POSTED}),

@@ -19,6 +19,7 @@ from wallets.models import (
     ChainTransaction,
     Deposit,
     DepositAddress,
+    FeeCorrection,
     Hold,
     Posting,
     Withdrawal,
@@ -57,6 +58,7 @@ def exchange_create() -> Exchange:
     _withdrawals(there)
     consents_create(there)
     _cold(there)
+    _corrections(there)
     _balances(there)
     MarketState.objects.filter(market=there.market).update(last_trade=2, last_price=5_000_000, last_prevented=1)
     EngineState.objects.update(sequence=20, last_order=16, last_list=3, rank_number=20)
@@ -136,6 +138,19 @@ def _lost_deposits(there: Exchange) -> None:
     for reference in (f"deposit:{taken_back.pk}", f"deposit:{taken_back.pk}:1"):
         post(CHAIN, there.bob.pk, there.eth, 70_000, Reason.DEPOSIT, reference)
         post(there.bob.pk, CHAIN, there.eth, 70_000, Reason.REVERSAL, reference)
+    came_back = Deposit.objects.create(
+        txid="came back",
+        status=Deposit.Status.CREDITED,
+        credited_at=deposit_time(1),
+        reversals=1,
+        **columns | {"confirmations": 9},
+    )
+    before, bob = came_back.reference_before, there.bob.pk
+    post(CHAIN, bob, there.eth, 70_000, Reason.DEPOSIT, before)
+    post(int(Owner.LOSS), bob, there.eth, 30_000, Reason.LOSS, before)
+    post(bob, CHAIN, there.eth, 70_000, Reason.REVERSAL, before)
+    post(CHAIN, bob, there.eth, 70_000, Reason.DEPOSIT, came_back.reference)
+    post(bob, int(Owner.LOSS), there.eth, 30_000, Reason.RECOUP, came_back.reference)
     lost = Deposit.objects.create(
         txid="lost",
         status=Deposit.Status.ORPHANED,
@@ -250,6 +265,19 @@ def _withdrawals(there: Exchange) -> None:
             post(NETWORK_FEES, CHAIN, asset, 2_100, Reason.NETWORK_FEE, transaction.fee_reference)
 
 
+def _corrections(there: Exchange) -> None:
+    """Add a sweep that cost 300 units less when it was mined again, and then 100 more, and one that is in doubt."""
+    columns = {"asset": there.eth, "fee_asset": there.eth, "kind": "sweep", "raw": "00", "status": "confirmed"}
+    sweep = ChainTransaction.objects.create(txid="mined three times", network_fee=1_000, **columns)
+    post(NETWORK_FEES, CHAIN, there.eth, 1_000, Reason.NETWORK_FEE, sweep.fee_reference)
+    less = FeeCorrection.objects.create(transaction=sweep, number=1, amount=-300)
+    post(CHAIN, NETWORK_FEES, there.eth, 300, Reason.NETWORK_FEE, less.reference)
+    more = FeeCorrection.objects.create(transaction=sweep, number=2, amount=100)
+    post(NETWORK_FEES, CHAIN, there.eth, 100, Reason.NETWORK_FEE, more.reference)
+    doubtful = ChainTransaction.objects.create(txid="in doubt", network_fee=0, fee_in_doubt=True, **columns)
+    FeeCorrection.objects.create(transaction=doubtful, number=1, amount=50)  # on its way to the ledger
+
+
 def _cold(there: Exchange) -> None:
     """Add half a coin that went to the cold address, of which 0.2 came back, and one that is on its way."""
     columns = {"asset": there.btc, "fee_asset": there.btc, "kind": "cold", "raw": "00", "recipient": "cold"}
@@ -267,13 +295,13 @@ def _balances(there: Exchange) -> None:
         (there.alice.pk, there.btc, 195_070_000, ALICE_HELD + 10_000_000 + ALICE_WAITS),
         (there.alice.pk, there.eth, 99_800_000, 0),
         (there.bob.pk, there.btc, 4_992_500, 0),
-        (there.bob.pk, there.eth, 699_900_000, 150_000_000 + BOB_HELD),
+        (there.bob.pk, there.eth, 699_970_000, 150_000_000 + BOB_HELD),
         (FEES, there.btc, 7_500, 0),
         (FEES, there.eth, 350_000, 0),
         (CHAIN, there.btc, -170_070_000, 0),
         (COLD, there.btc, -30_000_000, 0),
-        (CHAIN, there.eth, -800_047_900, 0),
-        (NETWORK_FEES, there.eth, -2_100, 0),
+        (CHAIN, there.eth, -800_117_100, 0),
+        (NETWORK_FEES, there.eth, -2_900, 0),
     ]
     for owner, asset, balance, held in rows:
         Balance.objects.create(owner=owner, asset=asset, balance=balance, held=held)

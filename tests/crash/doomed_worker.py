@@ -36,6 +36,7 @@ from wallets.payouts import (  # noqa: E402
     ethereum_gaps,
     ethereum_overtaken,
     ethereum_sweeps,
+    fee_doubts,
     follow,
     progress,
 )
@@ -60,6 +61,8 @@ STEPS: dict[str, tuple[tuple[object, str], ...]] = {
         (tasks.courier, "_send"),
         (follow, "_count"),
         (follow, "_finish"),
+        (fee_doubts, "_settle"),
+        (fee_doubts, "_end"),
         (ethereum_overtaken, "_give_up"),
         (progress, "_move"),
     ),

@@ -17,6 +17,8 @@ ELSEWHERE = {
     "payouts.ethereum_bumps._store": "tests/wallets/test_deaths_ethereum.py",
     "payouts.ethereum_gaps._fill": "tests/wallets/test_deaths_ethereum.py",
     "payouts.ethereum_overtaken._give_up": "tests/wallets/test_deaths_ethereum.py",
+    "payouts.fee_doubts._end": "tests/wallets/test_fee_corrections.py",
+    "payouts.fee_doubts._settle": "tests/wallets/test_fee_corrections.py",
 }
 """Steps that no usual deposit or withdrawal comes by, and the tests where they are killed."""
 

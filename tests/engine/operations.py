@@ -71,8 +71,11 @@ def money(dice: Dice, kind: int, step: int) -> Command:
         debit = dice.one_of(*[-1] * 8, 1, 2, 3, -5, 0, -77)
         reason = Reason(dice.one_of(5, 5, 5, 8, 9, 10, 6, 13))
         if dice.below(8) == 0:
-            return Transfer(reference, dice.one_of(1, 2, 3, 0), dice.one_of(-1, -1, -2), asset, amount, Reason.REVERSAL)
-        return Transfer(reference, debit, dice.one_of(1, 2, 3, 1, 2, 3, -1, -3, 0, -7), asset, amount, reason)
+            credit = dice.one_of(-1, -1, -2)
+            recoup = dice.one_of(0, 0, 7, 100)
+            return Transfer(reference, dice.one_of(1, 2, 3, 0), credit, asset, amount, Reason.REVERSAL, recoup)
+        recoup = dice.one_of(0, 0, 0, 0, 0, 0, 5, -1)
+        return Transfer(reference, debit, dice.one_of(1, 2, 3, 1, 2, 3, -1, -3, 0, -7), asset, amount, reason, recoup)
     if kind == 97:
         return HoldFunds(reference, dice.one_of(1, 2, 3, 1, 2, 3, 0, -1), asset, amount)
     if kind == 98:

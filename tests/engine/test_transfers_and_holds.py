@@ -50,6 +50,9 @@ def test_a_transfer_is_applied_once_per_reference_and_reason() -> None:
         (Reject.INVALID, Transfer("x", ANN, BOB, COIN, 5, Reason.REVERSAL)),
         (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 5, Reason.REVERSAL)),
         (Reject.INVALID, Transfer("x", ANN, CHAIN, COIN, 5, Reason.LOSS)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 5, Reason.DEPOSIT, recoup=6)),
+        (Reject.INVALID, Transfer("x", CHAIN, ANN, COIN, 5, Reason.DEPOSIT, recoup=-1)),
+        (Reject.INVALID, Transfer("x", CHAIN, BOB, COIN, 5, Reason.ADJUSTMENT, recoup=1)),
         (Reject.INSUFFICIENT_FUNDS, Transfer("x", ANN, CHAIN, CASH, 61, Reason.ADJUSTMENT)),
     ],
 )
@@ -81,6 +84,32 @@ def test_a_reversed_deposit_takes_what_the_user_has_and_the_rest_is_our_loss() -
     ]
     assert again == [TransferRepeated("deposit:1")]
     assert (session.core.balance_of(ANN, CASH), session.core.held_of(ANN, CASH)) == (40, 40)
+
+
+def test_a_deposit_that_comes_back_gives_what_it_cost_us_back_first() -> None:
+    session = exchange(funds=0)
+
+    events = session.step(Transfer("deposit:1:1", CHAIN, ANN, COIN, 100, Reason.DEPOSIT, recoup=60))
+    again = session.step(Transfer("deposit:1:1", ANN, CHAIN, COIN, 100, Reason.REVERSAL, recoup=60))
+
+    assert events == [
+        Posted(CHAIN, ANN, COIN, 100, Reason.DEPOSIT, "deposit:1:1"),
+        Posted(ANN, LOSS, COIN, 60, Reason.RECOUP, "deposit:1:1"),
+    ]
+    assert again == [
+        Posted(LOSS, ANN, COIN, 60, Reason.LOSS, "deposit:1:1"),
+        Posted(ANN, CHAIN, COIN, 100, Reason.REVERSAL, "deposit:1:1"),
+    ]
+    assert (funds_of(session, ANN)[0], session.core.balance_of(LOSS, COIN)) == (0, 0)
+
+
+def test_what_was_never_credited_is_not_taken_from_other_coins_of_the_user() -> None:
+    session = exchange(funds=500)
+
+    session.step(Transfer("deposit:1:1", CHAIN, ANN, COIN, 100, Reason.DEPOSIT, recoup=60))
+    session.step(Transfer("deposit:1:1", ANN, CHAIN, COIN, 100, Reason.REVERSAL, recoup=60))
+
+    assert funds_of(session, ANN)[0] == 500
 
 
 def test_a_reversed_deposit_that_is_all_there_costs_us_nothing() -> None:

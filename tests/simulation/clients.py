@@ -265,7 +265,7 @@ def _adjustment(transfer: Transfer) -> Transfer:
     # Sums over many of the largest amounts do not fit the database.
     amount = min(transfer.amount, FUNDS)
     return msgspec.structs.replace(
-        transfer, debit=int(debit), credit=int(credit), amount=amount, reason=Reason.ADJUSTMENT
+        transfer, debit=int(debit), credit=int(credit), amount=amount, reason=Reason.ADJUSTMENT, recoup=0
     )
 
 

@@ -128,10 +128,12 @@ class Course:
         lost = Deposit.objects.filter(status="orphaned", credited_at__isnull=False)
         withdrawals = Withdrawal.objects.exclude(status__in=FINAL_WITHDRAWALS)
         transactions = ChainTransaction.objects.filter(status__in=["signed", "broadcast"])
+        doubts = ChainTransaction.objects.filter(fee_in_doubt=True)
         return [
             *(f"deposit {row.pk} of {row.asset} is {row.status}" for row in (*deposits, *lost)),
             *(f"withdrawal {row.pk} of {row.asset} is {row.status}" for row in withdrawals.select_related("asset")),
             *(f"{row.kind} {row.txid} is {row.status}" for row in transactions),
+            *(f"what {row.kind} {row.txid} cost is in doubt" for row in doubts),
         ]
 
     def _reckoning(self, assets: list[Asset]) -> dict[str, object]:

@@ -44,6 +44,10 @@ class Books:
                 self._post(
                     command.debit, command.credit, command.asset, command.amount, command.reason, command.reference
                 )
+                if command.recoup and command.reason == Reason.DEPOSIT:
+                    self._post(
+                        command.credit, Owner.LOSS, command.asset, command.recoup, Reason.RECOUP, command.reference
+                    )
         elif isinstance(command, HoldFunds):
             self._hold(command)
         elif isinstance(command, SettleHold):
@@ -53,7 +57,7 @@ class Books:
 
     def _make_whole(self, command: Transfer) -> None:
         balance, held = self.balance(command.debit, command.asset)
-        lost = max(command.amount - (balance - held), 0)
+        lost = max(command.amount - (balance - held), command.recoup)
         if lost:
             self._post(Owner.LOSS, command.debit, command.asset, lost, Reason.LOSS, command.reference)
 

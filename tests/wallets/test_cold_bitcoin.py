@@ -1,6 +1,7 @@
 """Too much in the Bitcoin hot wallet: offered, signed elsewhere, watched and booked, on a real node."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -299,6 +300,34 @@ def test_an_operators_own_coins_are_funding(bank: Desk) -> None:
     assert (posting.debit, posting.credit, posting.reference) == (Owner.CHAIN, Owner.FUNDING, f"funding:{txid}")
 
 
+def test_a_transaction_is_booked_once_however_its_id_is_typed(bank: Desk) -> None:
+    """The trap: the node takes capital letters, and a reference with them would be another one."""
+    txid = bank.chain.pay(bank.node.change_address(), COIN)
+    bank.chain.mine(3)
+    arrival = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid)
+    again = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid.upper())
+
+    both = [arrival_booking(bank.btc, one, from_cold=False) for one in (arrival, again)]
+    bank.books.send(both)
+
+    assert both[0] == both[1]
+    assert bank.books.balance(Owner.FUNDING, bank.btc.pk) == (COIN, 0)
+    for is_cold in (False, True):
+        with pytest.raises(OfferRefused, match="booked already"):
+            arrival_booking(bank.btc, again, from_cold=is_cold)
+
+
+def test_a_transaction_of_our_own_is_ours_however_its_id_is_typed(bank: Desk) -> None:
+    txid = bank.chain.pay(bank.node.change_address(), COIN)
+    bank.chain.mine(3)
+    ChainTransaction.objects.create(asset=bank.btc, fee_asset=bank.btc, kind="withdrawal", txid=txid, raw="00")
+
+    typed = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid.upper())
+
+    with pytest.raises(OfferRefused, match="our own"):
+        arrival_booking(bank.btc, typed, from_cold=False)
+
+
 def test_deposits_and_change_are_no_funding(bank: Desk) -> None:
     deposit = bank.chain.pay(bank.node.addresses_new(1)[0], COIN)
     own = bank.node.payment_sign(bank.chain.fresh_address(), COIN // 10, 5)
@@ -312,6 +341,51 @@ def test_deposits_and_change_are_no_funding(bank: Desk) -> None:
         bitcoin_arrival(asset=bank.btc, node=bank.node, txid=own.txid)
     with pytest.raises(OfferRefused, match="knows no"):
         bitcoin_arrival(asset=bank.btc, node=bank.node, txid="00" * 32)
+
+
+def test_what_would_pay_the_change_to_a_stranger_is_not_offered(
+    bank: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The trap: an operator signs what the admin shows him; amount and address are right, and the rest is stolen."""
+    call, stranger = bank.node.rpc.call, bank.chain.fresh_address()
+
+    def lies(method: str, *args: Any) -> Any:
+        """Answer as a node that was taken over would."""
+        if method == "walletcreatefundedpsbt":
+            *before, options = args
+            kept = {name: value for name, value in options.items() if name != "change_type"}
+            args = (*before, kept | {"changeAddress": stranger})
+        return call(method, *args)
+
+    monkeypatch.setattr(bank.node.rpc, "call", lies)
+
+    assert (watch(bank), watch(bank)) == (None, None)
+
+    assert ColdOffer.objects.count() == 0
+    assert caplog.text.count("no offer of BTC is made: what is left over does not come back to us") == 1
+    assert [record.levelname for record in caplog.records if "no offer of BTC" in record.message] == ["ERROR"]
+    assert bank.node.inputs_locked() == set()
+
+
+@pytest.mark.parametrize("lie", ["amount", "fee"])
+def test_what_pays_another_amount_or_too_high_a_fee_is_not_offered(
+    bank: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lie: str
+) -> None:
+    fund = bank.node.payment_fund
+
+    def lies(payments: list[tuple[str, int]], rate: int, **options: Any) -> str:
+        """Build something else."""
+        if lie == "fee":
+            return fund(payments, rate * 1000, **options)
+        return fund([(address, satoshis + 1) for address, satoshis in payments], rate, **options)
+
+    monkeypatch.setattr(bank.node, "payment_fund", lies)
+
+    assert watch(bank) is None
+    assert bank.node.inputs_locked() == set()
+    assert caplog.text.count("no offer of BTC is made: ") == 1
+    monkeypatch.setattr(bank.node, "payment_fund", fund)
+    assert watch(bank) is not None
 
 
 def test_of_two_workers_that_offer_at_once_one_does(bank: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

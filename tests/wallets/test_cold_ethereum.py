@@ -206,6 +206,38 @@ def test_what_an_operator_sends_himself_is_recognised_and_booked(
     assert Posting.objects.filter(reason=Reason.COLD).count() == 1
 
 
+@pytest.mark.parametrize(("code", "amount"), [("ETH", 7 * UNITS), ("USDT", 350 * UNITS)])
+def test_what_an_operator_sends_himself_is_booked_when_its_nonce_was_given_meanwhile(
+    hot: Anvil, eth: Asset, books: Books, alice: User, code: str, amount: int
+) -> None:
+    """The withdrawal that had the nonce is paid with another one, and what took it is a version of what it overtook."""
+    books.give(alice.pk, eth.pk, 5 * UNITS)
+    raw = signed(watch(hot)[code])
+    withdrawal = request(alice, eth, books, fresh_address(), UNITS // 10)
+    sign(hot, eth)
+    hot.node.broadcast(raw)
+    hot.mine()
+    watch(hot)
+    undecided = ChainTransaction.objects.count()  # a reorganisation may still let the withdrawal have it
+    hot.mine(2)
+    for _ in range(2):
+        follow(hot, books)
+        watch(hot)
+        sign(hot, eth)
+    finish(hot, books)
+    watch(hot)
+
+    assert (undecided, status(withdrawal)) == (1, "confirmed")
+    assert sorted(ChainTransaction.objects.values_list("kind", "nonce", "status")) == [
+        ("cold", 0, "confirmed"),
+        ("withdrawal", 0, "replaced"),
+        ("withdrawal", 1, "confirmed"),
+    ]
+    record = ChainTransaction.objects.get(kind="cold")
+    posting = Posting.objects.get(reason=Reason.COLD)
+    assert (posting.reference, posting.amount, cover(code)[1]) == (f"cold:{record.pk}", amount, amount)
+
+
 def test_another_payment_to_the_cold_address_is_recognised_and_one_elsewhere_is_an_alarm(
     hot: Anvil, books: Books, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -268,6 +300,20 @@ def test_an_operators_own_ether_is_funding(hot: Anvil, eth: Asset, books: Books)
         arrival_booking(eth, arrival, from_cold=True)
     books.send([arrival_booking(eth, arrival, from_cold=False)])
 
+    assert books.balance(Owner.FUNDING, eth.pk) == (UNITS, 0)
+
+
+def test_ether_is_booked_once_however_the_id_is_typed(hot: Anvil, eth: Asset, books: Books) -> None:
+    txid = hot.pay(keys.hot_address(), ETHER)
+    hot.mine(3)
+    for typed in (txid, "0x" + txid[2:].upper()):
+        arrival = ethereum_arrival(asset=eth, node=hot.node, txid=typed, hot_address=keys.hot_address())
+        assert arrival.txid == txid
+        if typed == txid:
+            books.send([arrival_booking(eth, arrival, from_cold=False)])
+
+    with pytest.raises(OfferRefused, match="booked already"):
+        arrival_booking(eth, arrival, from_cold=False)
     assert books.balance(Owner.FUNDING, eth.pk) == (UNITS, 0)
 
 

@@ -7,6 +7,8 @@ from tests.wallets.desk import Desk, statuses
 from wallets.chains.bitcoin import Coin, inputs_of
 from wallets.ledger.chart import Owner
 from wallets.models import ChainTransaction
+from wallets.payouts import bitcoin_consolidate as module
+from wallets.payouts.bitcoin_build import merger_build
 from wallets.payouts.bitcoin_consolidate import INPUTS_MAX, coins_to_merge
 
 SMALL = 200_000
@@ -87,6 +89,27 @@ def test_a_merger_leaves_coins_for_withdrawals_and_can_be_raised_too(desk: Desk)
         "confirmed",
         "replaced",
     ]
+
+
+def test_what_another_version_may_take_away_is_not_merged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.fund(*[SMALL] * 6, blocks=3)
+    chosen = coins_to_merge(desk.node.coins(3))
+    replaced = ChainTransaction(
+        asset=desk.btc, fee_asset=desk.btc, kind="withdrawal", status="replaced", txid=chosen[0].txid, raw=""
+    )
+
+    def meanwhile(*args: object) -> object:
+        replaced.save()
+        return merger_build(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "merger_build", meanwhile)
+    overtaken = [row for row in desk.merge() if row.kind == "consolidation"]
+    monkeypatch.undo()
+    kept = desk.node.inputs_locked()
+    merged = desk.merge()[0]
+
+    assert (overtaken, kept) == ([], set())
+    assert set(inputs_of(merged.raw)) == {coin.outpoint for coin in chosen[1:]}
 
 
 def test_a_merger_takes_the_smallest_and_no_more_than_its_limit(settings: Settings) -> None:

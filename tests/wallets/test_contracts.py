@@ -7,12 +7,15 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
+from accounts.models import User
+from tests.wallets.books import Books
 from tests.wallets.nodes import Anvil
 from wallets.chains import health, local
 from wallets.chains.tokens import transfer_call
+from wallets.deposits import contracts
 from wallets.deposits.contracts import contract_adopt, contract_deploy
 from wallets.management.commands.run_miner import DEPLOY_S, TokenDeployer
-from wallets.models import Asset
+from wallets.models import Asset, ChainTransaction, Deposit, DepositAddress
 
 STRANGER = "0x52908400098527886E0F7030069857D2E4169EE7"
 
@@ -121,6 +124,7 @@ def test_nothing_is_deployed_on_other_peoples_chains(anvil: Anvil, elsewhere: As
 def test_elsewhere_the_contract_is_the_one_that_the_settings_name(
     anvil: Anvil, elsewhere: Asset, settings: Settings
 ) -> None:
+    """And none again, while nobody has any of it."""
     contract = elsewhere.contract
     settings.USDT_CONTRACT = contract.lower()
 
@@ -153,6 +157,94 @@ def test_what_is_no_such_token_closes_deposits_and_is_said_once(
 
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert errors == [f"USDT takes no deposits: {named} {problem}"]
+
+
+def use(way: str, usdt: Asset, eth: Asset, books: Books, alice: User) -> None:
+    """Bring a token into use: with a balance, a payment on its way, or a deposit."""
+    if way == "balance":
+        books.give(alice.pk, usdt.pk, 1)
+    elif way == "payment":
+        ChainTransaction.objects.create(asset=usdt, fee_asset=eth, kind="withdrawal", txid="0xab", raw="0x")
+    else:
+        address = DepositAddress.objects.create(asset=eth, user=alice, address=STRANGER)
+        Deposit.objects.create(
+            asset=usdt, address=address, user=alice, txid="0xab", output=0, amount=1, confirmations_needed=3
+        )
+
+
+@pytest.mark.parametrize("named", ["", STRANGER])
+@pytest.mark.parametrize("way", ["balance", "payment", "deposit"])
+def test_a_contract_in_use_stays_whatever_the_settings_say_and_its_withdrawals_are_halted(
+    anvil: Anvil,
+    eth: Asset,
+    usdt: Asset,
+    books: Books,
+    alice: User,
+    settings: Settings,
+    way: str,
+    named: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With another contract, what was paid would be given back, and what was deposited be gone."""
+    health._said.clear()
+    contract, settings.USDT_CONTRACT = usdt.contract, named
+    use(way, usdt, eth, books, alice)
+
+    assert [adopt(anvil), adopt(anvil)] == [contract, contract]
+
+    problem = f"MEX_USDT_CONTRACT is {named or 'missing'}"
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    said = f"the contract of USDT stays {contract}, which is in use, but {problem}"
+    assert [text for text in errors if "stays" in text] == [said]
+    usdt.refresh_from_db()
+    assert (usdt.withdrawals_open, usdt.closed_because) == (False, f"{problem}, and {contract} is in use")
+    assert usdt.takes_deposits
+
+
+def test_withdrawals_opened_while_the_setting_is_wrong_are_halted_again_and_stay_open_once_it_is_right(
+    anvil: Anvil, usdt: Asset, books: Books, alice: User, settings: Settings
+) -> None:
+    def opened() -> bool:
+        Asset.objects.filter(pk=usdt.pk).update(withdrawals_open=True, closed_because="")
+        adopt(anvil)
+        return Asset.objects.get(pk=usdt.pk).withdrawals_open
+
+    settings.USDT_CONTRACT = ""
+    books.give(alice.pk, usdt.pk, 1)
+    while_wrong = [opened(), opened()]
+    settings.USDT_CONTRACT = usdt.contract
+
+    assert (while_wrong, opened()) == ([False, False], True)
+
+
+def test_a_contract_that_comes_into_use_while_another_one_is_looked_at_stays(
+    anvil: Anvil, usdt: Asset, books: Books, alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.USDT_CONTRACT = STRANGER
+
+    def slowly(asset: Asset, node: object, named: str) -> tuple[str, str]:
+        books.give(alice.pk, usdt.pk, 1)
+        return named, ""
+
+    monkeypatch.setattr(contracts, "_checked", slowly)
+
+    assert adopt(anvil) == usdt.contract
+    assert not Asset.objects.get(code="USDT").withdrawals_open
+
+
+def test_a_contract_that_another_worker_wrote_meanwhile_is_no_mistake(
+    anvil: Anvil, usdt: Asset, books: Books, alice: User, settings: Settings
+) -> None:
+    """Written, and in use at once: whoever read the row before finds what he wanted to write."""
+    settings.USDT_CONTRACT = usdt.contract
+    books.give(alice.pk, usdt.pk, 1)
+    before = Asset.objects.get(pk=usdt.pk)
+    before.contract = ""
+
+    contract_adopt(asset=before, node=anvil.node)
+
+    assert before.contract == usdt.contract
+    assert Asset.objects.get(pk=usdt.pk).withdrawals_open
 
 
 def test_a_token_of_other_decimals_is_refused(anvil: Anvil, elsewhere: Asset, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -137,6 +138,18 @@ def test_a_halt_waits_for_a_signer_that_is_about_to_store(btc: Asset, books: Boo
         thread.join(30)
 
     assert order == ["signed", "halted"]
+
+
+def test_a_freeze_waits_for_a_signer_that_is_about_to_store(alice: User) -> None:
+    """As a halt does: when it returns, nothing of the account is signed any more that was not stored before."""
+    with CaptureQueriesContext(connection) as queries:
+        account_freeze(user=alice, because="x")
+
+    said = [query["sql"] for query in queries]
+    waits = [number for number, sql in enumerate(said) if 'FROM "wallets_asset"' in sql]
+    frozen = [number for number, sql in enumerate(said) if sql.startswith('UPDATE "wallets_withdrawalrules"')]
+    assert (len(waits), len(frozen)) == (1, 1)
+    assert waits < frozen
 
 
 def test_a_frozen_account_withdraws_nothing_and_hides_nobody(btc: Asset, books: Books, alice: User, bob: User) -> None:

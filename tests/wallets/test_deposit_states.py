@@ -189,7 +189,7 @@ class Course:
 def test_an_account_has_what_the_chain_has(btc: Asset, alice: User, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     Asset.objects.filter(pk=btc.pk).update(confirmations=NEEDED, deposit_min=MINIMUM)
     btc.refresh_from_db()
-    monkeypatch.setattr(notices, "account_news", lambda *_: None)
+    monkeypatch.setattr(notices, "accounts_news", lambda *_: None)
     credits._minimums.clear()
     course = Course(seed, btc, alice, monkeypatch)
 
@@ -207,7 +207,7 @@ def test_many_workers_at_once_credit_once_and_take_back_once(
     """All of them decide, send and note the same; what they send counts once."""
     Asset.objects.filter(pk=btc.pk).update(confirmations=NEEDED, deposit_min=MINIMUM)
     btc.refresh_from_db()
-    monkeypatch.setattr(notices, "account_news", lambda *_: None)
+    monkeypatch.setattr(notices, "accounts_news", lambda *_: None)
     credits._minimums.clear()
     engine = LateEngine()
     address = DepositAddress.objects.create(asset=btc, user=alice, address="address")

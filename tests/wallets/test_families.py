@@ -5,7 +5,8 @@ from trading.engine.enums import Reason
 from wallets.chains.place import WAITING
 from wallets.models import ChainTransaction, Posting
 from wallets.pace import Pacer
-from wallets.payouts.follow import Finding, families_follow, unfinished
+from wallets.payouts.findings import Finding
+from wallets.payouts.follow import families_follow, unfinished
 
 COIN = 100_000_000
 

@@ -11,11 +11,16 @@ from tests.wallets.books import Books
 from tests.wallets.desk import Desk
 from tests.wallets.nodes import Anvil
 from tests.wallets.payouts import ETHER, fresh_address, request, sign
+from tests.wallets.test_control_switch import lost_deposit
 from tests.wallets.tokens import DOLLAR, UNITS
+from trading.engine.commands import Transfer
+from trading.engine.enums import Reason
 from wallets.chains import keys
 from wallets.cold.hot import bitcoin_hot, ethereum_hot, hot_judge, short_reason
 from wallets.control.switch import halt, withdrawals_halted
-from wallets.models import Asset, HotWallet, SolvencyReport
+from wallets.ledger.chart import Owner
+from wallets.ledger.solvency import check_chains
+from wallets.models import Asset, ChainTransaction, HotWallet, SolvencyReport
 from wallets.solvency.proofs import lines_of
 from wallets.solvency.reports import report_take
 
@@ -112,6 +117,20 @@ def test_frozen_accounts_make_nobody_short(bank: Desk) -> None:
     assert look(bank).short_since is None
 
 
+def test_closed_accounts_and_lost_deposits_make_nobody_short(bank: Desk) -> None:
+    """The trap: what nobody may pay would have halted the asset for everybody."""
+    bank.ask(2 * COIN)
+    is_short = look(bank).short_since is not None
+    User.objects.filter(pk=bank.user.pk).update(is_active=False)
+    closed = look(bank)
+    User.objects.filter(pk=bank.user.pk).update(is_active=True)
+    lost_deposit(bank.user, bank.btc)
+    lost = look(bank)
+
+    assert is_short
+    assert [(one.waiting, one.short_since) for one in (closed, lost)] == [(0, None), (0, None)]
+
+
 def test_ether_and_tokens_have_purses_of_their_own(
     anvil: Anvil, eth: Asset, usdt: Asset, books: Books, alice: User
 ) -> None:
@@ -164,6 +183,7 @@ def test_what_withdrawals_took_and_users_are_still_owed_is_in_flight(bank: Desk)
 def test_cold_coins_count_for_users(bank: Desk) -> None:
     cold = bank.chain.fresh_address()
     Asset.objects.filter(pk=bank.btc.pk).update(cold_address=cold)
+    bank.books.send([Transfer("cold:1", Owner.COLD, Owner.CHAIN, bank.btc.pk, 9 * COIN, Reason.COLD)])
     bank.chain.pay(cold, 9 * COIN)
     bank.chain.mine(1)
 
@@ -172,6 +192,46 @@ def test_cold_coins_count_for_users(bank: Desk) -> None:
     bank.btc.refresh_from_db()
     assert (row.coins, withdrawals_halted(bank.btc)) == (10 * COIN, "")
     assert dict(row.addresses.values_list("role", "units")) == {"hot": COIN, "cold": 9 * COIN}
+
+
+def test_coins_of_strangers_at_the_cold_address_prove_nothing_and_are_shown_to_operators(bank: Desk) -> None:
+    """The trap: whoever can write the cold address could name a rich one, and hide that coins are gone."""
+    look(bank)
+    bank.books.send([Transfer("cold:1", Owner.COLD, Owner.CHAIN, bank.btc.pk, 2 * COIN, Reason.COLD)])
+    rich = bank.chain.fresh_address()
+    bank.chain.pay(rich, 30 * COIN)
+    bank.chain.mine(1)
+    Asset.objects.filter(pk=bank.btc.pk).update(cold_address=rich)
+
+    row = report_take().assets.get(asset=bank.btc)
+
+    bank.btc.refresh_from_db()
+    assert (row.coins, row.liabilities) == (3 * COIN, 10 * COIN)
+    assert dict(row.addresses.values_list("role", "units")) == {"hot": COIN, "cold": 2 * COIN}
+    assert withdrawals_halted(bank.btc) == "users are owed more BTC than there is"
+    # A coin at hand and two in the ledger's COLD, which no deposit of this test brought, and those of the stranger.
+    assert HotWallet.objects.get(asset=bank.btc).unexplained == 3 * COIN + 28 * COIN
+    (audited,) = (one for one in check_chains() if one.code == "BTC")
+    assert audited.coins == 3 * COIN
+    assert len(audited.shortfalls) == 1
+
+
+def test_of_cold_addresses_the_one_that_we_sent_to_has_our_coins(bank: Desk) -> None:
+    ours, rich = bank.chain.fresh_address(), bank.chain.fresh_address()
+    ChainTransaction.objects.create(
+        asset=bank.btc, fee_asset=bank.btc, kind="cold", status="confirmed", txid="ab" * 32, raw="00", recipient=ours,
+        amount=9 * COIN, network_fee=0,
+    )  # fmt: skip
+    record = ChainTransaction.objects.get()
+    bank.books.send([Transfer(f"cold:{record.pk}", Owner.COLD, Owner.CHAIN, bank.btc.pk, 9 * COIN, Reason.COLD)])
+    for address in (ours, rich):
+        bank.chain.pay(address, 9 * COIN)
+    bank.chain.mine(1)
+    Asset.objects.filter(pk=bank.btc.pk).update(cold_address=rich)
+
+    row = report_take().assets.get(asset=bank.btc)
+
+    assert dict(row.addresses.filter(role="cold").values_list("address", "units")) == {ours: 9 * COIN}
 
 
 def test_two_reports_at_once_are_two_reports(bank: Desk) -> None:

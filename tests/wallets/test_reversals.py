@@ -9,12 +9,15 @@ from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.deposits import audit_deposits, postings_of, scan_bitcoin, scan_ethereum, statuses, two_spends
 from tests.wallets.nodes import Anvil, Bitcoind
+from trading.engine.commands import HoldFunds, SettleHold
 from trading.engine.enums import Reason
 from wallets import services
 from wallets.deposits.lost import accounts_with_lost_deposits, has_lost_deposit
 from wallets.deposits.pool import bitcoin_pool_fill, ethereum_pool_fill
+from wallets.deposits.reversals import TAKEN_BACK
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, Deposit, WithdrawalRules
+from wallets.payouts.progress import withdrawals_advance
 
 ETHER = 10**18
 UNITS = 10**8
@@ -166,6 +169,54 @@ def test_what_its_owner_has_spent_is_a_loss_of_ours_and_nobody_is_overdrawn(
     assert books.balance(alice.pk, eth.pk) == (0, 0)
     assert books.balance(Owner.LOSS, eth.pk) == (30 - UNITS, 0)
     assert postings_of(alice, Reason.LOSS) == [("first", UNITS - 30)]
+    assert audit_deposits() == []
+
+
+def test_what_was_spent_of_a_deposit_that_comes_back_is_given_back_to_the_losses_first(
+    anvil: Anvil, eth: Asset, books: Books, alice: User, ether_address: str
+) -> None:
+    """Credited 1, spent 0.6, taken back, mined again, taken back, mined again: never more than the 0.4 that is left."""
+    raw = credited_ether(anvil, eth, books, ether_address)
+    books.send([HoldFunds("x" * 32, alice.pk, eth.pk, 60_000_000), SettleHold("x" * 32, 0)])
+    seen = []
+    for _ in range(2):
+        anvil.call("anvil_reorg", 4, [])
+        scan_ethereum(anvil, eth, books)
+        anvil.mine(3)
+        scan_ethereum(anvil, eth, books, 4)
+        seen.append((statuses(), books.balance(alice.pk, eth.pk)[0], books.balance(Owner.LOSS, eth.pk)[0]))
+        anvil.call("eth_sendRawTransaction", raw)
+        anvil.mine(4)
+        scan_ethereum(anvil, eth, books, 4)
+        seen.append((statuses(), books.balance(alice.pk, eth.pk)[0], books.balance(Owner.LOSS, eth.pk)[0]))
+
+    assert seen == [(["reversed"], 0, -60_000_000), (["credited"], 40_000_000, 0)] * 2
+    assert audit_deposits() == []
+
+
+def test_what_a_withdrawal_holds_is_given_back_before_the_deposit_is_taken_back(
+    anvil: Anvil, eth: Asset, books: Books, alice: User, ether_address: str
+) -> None:
+    """Else it would be booked as our loss, and be his again as soon as he cancels it."""
+    credited_ether(anvil, eth, books, ether_address)
+    withdrawal = services.withdrawal_request(
+        user_id=alice.pk, asset=eth, address="0x" + "11" * 20, amount=60_000_000, send=books.send
+    )
+    withdrawals_advance(send=books.send)
+
+    anvil.call("anvil_reorg", 4, [])
+    scan_ethereum(anvil, eth, books)
+    anvil.mine(3)
+    scan_ethereum(anvil, eth, books)
+    held = books.balance(Owner.LOSS, eth.pk)
+    for _ in range(2):
+        withdrawals_advance(send=books.send)
+    scan_ethereum(anvil, eth, books, 2)
+
+    withdrawal.refresh_from_db()
+    assert (withdrawal.status, withdrawal.reject_reason) == ("rejected", TAKEN_BACK)
+    assert statuses() == ["reversed"]
+    assert (held, books.balance(Owner.LOSS, eth.pk), books.balance(alice.pk, eth.pk)) == ((0, 0), (0, 0), (0, 0))
     assert audit_deposits() == []
 
 

@@ -99,7 +99,7 @@ def test_a_worker_that_dies_between_two_of_them_leaves_none_behind(
     first = Deposit.objects.order_by("pk").first()
     assert first is not None
     books.closed = False
-    books.send([credits.credit_of(first)])
+    books.send([credits.credit_of(first, 0)])
 
     scan_bitcoin(bitcoind, btc, books, 3)
 

@@ -76,7 +76,7 @@ def test_a_user_is_counted_to_the_unit_by_a_script_that_stands_alone(people: lis
 
     ann, ben, cat = (run(tmp_path, proof_for(user), report.root) for user in people)
 
-    assert (ann.returncode, ben.returncode, cat.returncode) == (0, 0, 0)
+    assert (ann.returncode, ben.returncode, cat.returncode) == (0, 0, 1)
     assert ann.stdout.splitlines() == [
         f"ann@example.com is counted in the report of {report.name}:",
         "  BTC                    3.00000000   of 3.50000000 that all users are owed",
@@ -85,7 +85,20 @@ def test_a_user_is_counted_to_the_unit_by_a_script_that_stands_alone(people: lis
         f"root {report.root}",
     ]
     assert "  BTC                    0.50000000   of 3.5" in ben.stdout
-    assert "  BTC                    0.00000000   of 3.5" in cat.stdout
+    assert cat.stdout == f"WRONG: cat@example.com is counted for nothing in the report of {report.name}\n"
+
+
+def test_a_proof_from_which_the_pieces_were_taken_does_not_pass(people: list[User], tmp_path: Path) -> None:
+    """The trap: the root is right, and the user is not in it."""
+    report = report_take()
+    proof = proof_for(people[0])
+    for asset in proof["assets"]:
+        asset["pieces"] = []
+
+    found = run(tmp_path, proof, report.root)
+
+    assert found.returncode == 1
+    assert found.stdout.startswith("WRONG: ann@example.com is counted for nothing")
 
 
 def test_a_proof_names_nobody_else_and_shows_no_balance_of_anybody_else(people: list[User]) -> None:

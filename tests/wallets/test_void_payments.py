@@ -4,7 +4,11 @@ from decimal import Decimal
 
 from tests.wallets.desk import PAID, Desk, statuses
 from wallets.chains.bitcoin import inputs_of
+from wallets.chains.place import GONE
 from wallets.models import ChainTransaction, Withdrawal
+from wallets.payouts.bitcoin_build import payment_build
+from wallets.payouts.bitcoin_void import void_release
+from wallets.payouts.records import withdrawals_signed
 
 COIN = 100_000_000
 
@@ -70,3 +74,67 @@ def test_a_payment_that_is_only_replaced_or_unknown_is_not_given_up(desk: Desk) 
     assert [place.confirmations for place in unsent.values()] == [-1]
     assert statuses(withdrawal) == ["broadcast"]
     assert ChainTransaction.objects.get().status == "broadcast"
+
+
+def on_replaced_change(desk: Desk) -> tuple[Withdrawal, ChainTransaction]:
+    """Return a withdrawal, and its transaction, which spends change of a version that another one replaces.
+
+    The wallet has never heard of it: when it was sent, the node had the other version already.
+    """
+    desk.fund(COIN)
+    desk.ask(10_000_000)
+    first = desk.sign()[0]
+    desk.send()
+    desk.mine_only()
+    desk.bump()
+    withdrawal = desk.ask()
+    signed = payment_build(desk.node, [(withdrawal.address, PAID)], 2_000)
+    assert [txid for txid, _ in signed.inputs] == [first.txid]
+    record = ChainTransaction(
+        asset=desk.btc,
+        fee_asset=desk.btc,
+        kind="withdrawal",
+        txid=signed.txid,
+        raw=signed.raw,
+        network_fee=signed.fee_satoshis,
+    )
+    withdrawals_signed([withdrawal], record)
+    desk.send()
+    assert desk.node.places([signed.txid])[signed.txid] is GONE
+    return withdrawal, record
+
+
+def test_a_payment_with_change_of_a_replaced_version_is_signed_anew_once_the_other_is_final(desk: Desk) -> None:
+    withdrawal, record = on_replaced_change(desk)
+    desk.chain.mine(2)
+    desk.follow(3)
+    early = statuses(withdrawal)
+    desk.chain.mine(1)
+    desk.follow(3)
+    given_up = statuses(withdrawal)
+
+    desk.sign()
+    desk.send()
+    desk.finish()
+
+    record.refresh_from_db()
+    assert (early, given_up, record.status) == (["signed"], ["held"], "replaced")
+    assert statuses(withdrawal) == ["confirmed"]
+    assert desk.chain.received(withdrawal.address) == PAID
+
+
+def test_a_payment_is_not_given_up_while_it_is_in_doubt_which_version_is_in_the_chain(desk: Desk) -> None:
+    withdrawal, record = on_replaced_change(desk)
+    desk.chain.mine(3)
+    desk.follow(2)
+    others = ChainTransaction.objects.exclude(pk=record.pk)
+    ended = sorted(others.values_list("status", flat=True))
+
+    others.update(fee_in_doubt=True)
+    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE})
+    in_doubt = statuses(withdrawal)
+    others.update(fee_in_doubt=False)
+    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE})
+
+    assert (ended, in_doubt) == (["confirmed", "replaced"], ["signed"])
+    assert statuses(withdrawal) == ["held"]

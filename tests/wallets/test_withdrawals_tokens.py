@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from mex.errors import AddressIllegal
@@ -15,10 +16,14 @@ from wallets import services
 from wallets.chains import keys
 from wallets.chains.ethereum import GWEI, EthereumNode
 from wallets.chains.ethereum_raw import call_of
+from wallets.chains.holdings import Sighting, coins_read
+from wallets.deposits.contracts import contract_adopt
 from wallets.deposits.pool import ethereum_pool_fill
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Deposit
 from wallets.payouts import ethereum, ethereum_records
+from wallets.payouts.bitcoin_batch import Aside
+from wallets.payouts.ethereum import ethereum_sign
 from wallets.payouts.progress import PAYMENT_REFUSED
 
 GIFT = 1_000 * UNITS
@@ -145,6 +150,38 @@ def test_payments_that_cannot_be_made_hide_none_that_can(
     assert status(payment) == "signed"
 
 
+def test_refused_payments_are_put_aside_before_it_is_counted_how_many_are_looked_at(
+    hot: Anvil, usdt: Asset, books: Books, rich: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are looked at: each of them is tried again, ever less often, and then paid if it can be."""
+    monkeypatch.setattr(ethereum, "_LOOKED_AT_ONCE", 2)
+    clock = [0.0]
+    aside = Aside(clock=lambda: clock[0])
+    blocked = [request(rich, usdt, books, fresh_address(), AMOUNT) for _ in range(2)]
+    payment = request(rich, usdt, books, fresh_address(), AMOUNT)
+    usual = EthereumNode.token_gas
+    receivers = {one.address for one in blocked}
+    asked: list[set[str]] = []
+
+    def refusing(node: EthereumNode, contract: str, transfers: Sequence[tuple[str, str, int]]) -> list[int | str]:
+        asked.append({to for _, to, _ in transfers})
+        answers = usual(node, contract, transfers)
+        return ["blocked" if to in receivers else answer for (_, to, _), answer in zip(transfers, answers, strict=True)]
+
+    monkeypatch.setattr(EthereumNode, "token_gas", refusing)
+    for _ in range(3):
+        ethereum_sign(asset=usdt, node=hot.node, aside=aside)
+    seen = [status(one) for one in (*blocked, payment)]
+    receivers.clear()
+    clock[0] += 3
+    ethereum_sign(asset=usdt, node=hot.node, aside=aside)
+
+    everybody = {one.address for one in blocked}
+    assert seen == ["held", "held", "signed"]
+    assert asked == [everybody, {payment.address}, everybody]
+    assert [status(one) for one in blocked] == ["signed", "signed"]
+
+
 def test_a_token_that_keeps_a_fee_was_paid_all_the_same(
     hot: Anvil, usdt: Asset, books: Books, rich: User, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -161,6 +198,46 @@ def test_a_token_that_keeps_a_fee_was_paid_all_the_same(
     assert "the token does not do what it is asked" in caplog.text
     usdt.refresh_from_db()
     assert (usdt.withdrawals_open, usdt.closed_because) == (False, "USDT keeps a part of what is paid")
+
+
+def test_what_was_paid_is_not_given_back_when_the_setting_of_the_contract_goes_missing(
+    hot: Anvil, usdt: Asset, books: Books, rich: User, settings: Settings
+) -> None:
+    """A scanning worker is started without MEX_USDT_CONTRACT while a payment is on its way."""
+    address = fresh_address()
+    withdrawal = request(rich, usdt, books, address, AMOUNT)
+    sign(hot, usdt)
+    send_stored(hot)
+
+    settings.USDT_CONTRACT = ""
+    contract_adopt(asset=Asset.objects.get(pk=usdt.pk), node=hot.node)
+    finish(hot, books)
+
+    assert status(withdrawal) == "confirmed"
+    assert tokens(hot, usdt, address) == 99 * DOLLAR
+    assert books.balance(rich.pk, usdt.pk) == (GIFT - AMOUNT, 0)
+
+
+@pytest.mark.parametrize("contract", ["", "0x52908400098527886E0F7030069857D2E4169EE7"])
+def test_what_was_paid_is_judged_by_the_contract_that_was_called(
+    hot: Anvil, usdt: Asset, books: Books, rich: User, settings: Settings, contract: str
+) -> None:
+    """Whatever contract the token's row names by now: also for those who count what is in flight."""
+    settings.ETHEREUM_RPC_URL = hot.url
+    address = fresh_address()
+    withdrawal = request(rich, usdt, books, address, AMOUNT)
+    sign(hot, usdt)
+    send_stored(hot)
+    hot.mine(3)
+    txid = ChainTransaction.objects.get().txid
+
+    Asset.objects.filter(pk=usdt.pk).update(contract=contract)
+    seen = coins_read(Asset.objects.get(pk=usdt.pk), [txid]).seen
+    finish(hot, books)
+
+    assert seen == ({txid: Sighting(succeeded=True, fee=0)} if contract else {})
+    assert (status(withdrawal), ChainTransaction.objects.get().status) == ("confirmed", "confirmed")
+    assert books.balance(rich.pk, usdt.pk) == (GIFT - AMOUNT, 0)
 
 
 def test_tokens_that_the_hot_wallet_does_not_have_wait(hot: Anvil, usdt: Asset, books: Books, rich: User) -> None:

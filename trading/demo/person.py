@@ -28,22 +28,22 @@ class Person:
         self.email = f"{name.lower()}-{secrets.token_hex(5)}@example.com"
         self._browser = Browser(url)
         self._url = url
+        self._password = secrets.token_urlsafe(18)
         self.key = self.secret = ""
         self.api = RestClient(url)
 
     def register(self) -> None:
         """Create an account on the page."""
-        password = secrets.token_urlsafe(18)
-        page = self._browser.submit(
-            "/register", {"email": self.email, "password": password, "password_again": password}
-        )
+        form = {"email": self.email, "password": self._password, "password_again": self._password}
+        page = self._browser.submit("/register", form)
         demand(not page.url.endswith("/register"), f"{self.email} could not register: {' '.join(page.errors)}")
 
     def make_key(self) -> None:
         """Create an API key on the page, and use it from here on."""
-        page = self._browser.submit("/api-keys", {"label": "demo", "can_trade": "on", "can_withdraw": "on"})
+        form = {"label": "demo", "can_trade": "on", "can_withdraw": "on", "password": self._password}
+        page = self._browser.submit("/api-keys", form)
         self.key, self.secret = page.texts.get("new-api-key", ""), page.texts.get("new-api-secret", "")
-        demand(bool(self.key and self.secret), f"the page shows {self.name} no new key")
+        demand(bool(self.key and self.secret), f"the page shows {self.name} no new key: {' '.join(page.errors)}")
         self.api = RestClient(self._url, self.key, self.secret)
 
     def deposit_address(self, asset: str) -> str:

@@ -50,7 +50,11 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag",
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=3, gc=False):
-    """Move funds between two ledger accounts, once per `reference` and reason, however often it is sent."""
+    """Move funds between two ledger accounts, once per `reference` and reason, however often it is sent.
+
+    `recoup`, of a DEPOSIT or REVERSAL: what the deposit cost us when it was taken back before. A credit gives so much of
+    it back to the losses; taking it back again costs us at least that.
+    """
 
     reference: str
     debit: int
@@ -58,6 +62,7 @@ class Transfer(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", ta
     asset: int
     amount: int
     reason: Reason
+    recoup: int = 0
 
 
 class HoldFunds(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=4, gc=False):

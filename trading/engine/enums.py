@@ -138,6 +138,7 @@ class Reason(IntEnum):
     REVERSAL = 11
     LOSS = 12
     COLD = 13
+    RECOUP = 14
 
 
 class Reject(IntEnum):

@@ -53,7 +53,7 @@ class Treasury:
             return
         source = funds.purse(command.debit, command.asset)
         target = funds.purse(command.credit, command.asset)
-        lost = max(command.amount - source.available, 0) if command.debit > 0 else 0
+        lost = self._lost(command, source.available)
         if lost and command.reason is not Reason.REVERSAL:
             record.reject(Reject.INSUFFICIENT_FUNDS)
             return
@@ -67,6 +67,16 @@ class Treasury:
         if lost:
             self._post(_LOSS, command.debit, command.asset, lost, Reason.LOSS, command.reference)
         self._post(command.debit, command.credit, command.asset, command.amount, command.reason, command.reference)
+        if command.recoup and command.reason is Reason.DEPOSIT:
+            self._post(command.credit, _LOSS, command.asset, command.recoup, Reason.RECOUP, command.reference)
+
+    @staticmethod
+    def _lost(command: Transfer, available: int) -> int:
+        """Return what a user has too little to give, and at least what he was not given."""
+        if command.debit <= 0:
+            return 0
+        least = command.recoup if command.reason is Reason.REVERSAL else 0
+        return max(command.amount - available, least)
 
     def hold(self, command: HoldFunds) -> None:
         """Set funds aside; with too little available the hold is made, but as a refused one."""
@@ -151,4 +161,8 @@ def _is_sound(command: Transfer) -> bool:
     is_named = 0 < len(command.reference) <= REFERENCE_CHARS_MAX
     has_amount = command.asset > 0 and 0 < command.amount <= AMOUNT_MAX
     goes_back = command.reason is not Reason.REVERSAL or (command.debit > 0 and command.credit == _CHAIN)
-    return owners_exist and is_named and has_amount and command.debit != command.credit and goes_back
+    recoups = command.recoup == 0 or (
+        0 < command.recoup <= command.amount
+        and (command.reason is Reason.REVERSAL or (command.reason is Reason.DEPOSIT and command.credit > 0))
+    )
+    return owners_exist and is_named and has_amount and command.debit != command.credit and goes_back and recoups

@@ -142,6 +142,17 @@ class BitcoinNode:
             return None
         return int(header["height"]) if header["confirmations"] >= 1 else None
 
+    def block_hashes(self, heights: Sequence[int]) -> dict[int, str]:
+        """Return the hashes of blocks; of those that there are."""
+        found: dict[int, str] = {}
+        answers = self.root.batch("getblockhash", [[height] for height in heights])
+        for height, answer in zip(heights, answers, strict=True):
+            if not isinstance(answer, ChainRefused):
+                found[height] = str(answer)
+            elif answer.code != _PARAMETER:
+                raise answer
+        return found
+
     def received_since(self, block_hash: str, depth: int) -> tuple[list[Received], str]:
         """Return what the wallet received since a block ("" for ever), and the block, `depth` deep, to ask from next.
 
@@ -235,7 +246,8 @@ class BitcoinNode:
     def psbt_sign(self, psbt: str, descriptors: Sequence[str]) -> SignedBitcoin:
         """Return a transaction of our coins, signed as it was asked for. Signing workers only.
 
-        The node does the signing, and is told no more than the keys of the very coins that are spent. Raises NotSigned
+        The node does the signing, and is told the keys of the coins that are spent; it knows the account's public key,
+        so that after one signature whoever reads along could derive all of them (docs/keys.md). Raises NotSigned
         when a coin is not ours, or the answer is not complete, or does anything but what was asked.
         """
         asked = psbt_read(psbt)

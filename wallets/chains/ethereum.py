@@ -89,6 +89,11 @@ class EthereumNode:
         block = self.rpc.call("eth_getBlockByNumber", hex(height), False)
         return str(block["hash"]) if block else ""
 
+    def block_hashes(self, heights: Sequence[int]) -> dict[int, str]:
+        """Return the hashes of blocks; of those that there are."""
+        answers = _accepted(self.rpc.batch("eth_getBlockByNumber", [[hex(height), False] for height in heights]))
+        return {height: str(block["hash"]) for height, block in zip(heights, answers, strict=True) if block}
+
     def blocks(self, heights: Sequence[int]) -> list[Block]:
         """Return the blocks at these heights, up to the first one that is not there."""
         answers = self.rpc.batch("eth_getBlockByNumber", [[hex(height), True] for height in heights])

@@ -78,10 +78,15 @@ def coins_read(asset: Asset, txids: Sequence[str]) -> Coins:
 
 def cold_addresses(asset: Asset) -> set[str]:
     """Return every address whose coins count as cold: the one of now, and those that we ever sent to."""
-    sent = ChainTransaction.objects.filter(asset=asset, kind=ChainTransaction.Kind.COLD).exclude(recipient="")
-    found = set(sent.values_list("recipient", flat=True)) | ({asset.cold_address} - {""})
+    found = cold_recipients(asset) | ({asset.cold_address} - {""})
     # An operator may have written it in small letters.
     return {str(to_checksum_address(address)) for address in found} if asset.chain == Chain.ETHEREUM else found
+
+
+def cold_recipients(asset: Asset) -> set[str]:
+    """Return the cold addresses that we ever sent to."""
+    sent = ChainTransaction.objects.filter(asset=asset, kind=ChainTransaction.Kind.COLD).exclude(recipient="")
+    return set(sent.values_list("recipient", flat=True))
 
 
 def _bitcoin(asset: Asset, txids: Sequence[str]) -> Coins:
@@ -205,9 +210,10 @@ def _seen_ethereum(
             fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
             succeeded = receipt["status"] == "0x1"
             if asset.is_token:
-                # Success is no proof that a token moved: only what its contract wrote counts.
-                moves = payments_of_logs(receipt["logs"])
-                succeeded = any(move.contract == asset.contract and move.sender in ours for move in moves)
+                # Success is no proof that a token moved: only what its contract wrote counts. That is the one which
+                # was called, as the id of the transaction warrants: what the asset names may change.
+                called, moves = to_checksum_address(receipt["to"]), payments_of_logs(receipt["logs"])
+                succeeded = any(move.contract == called and move.sender in ours for move in moves)
             seen[txid] = Sighting(succeeded, 0 if asset.is_token else cost_from_chain(fee, asset.chain_decimals))
     return seen
 

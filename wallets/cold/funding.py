@@ -16,7 +16,10 @@ from wallets.models import Asset, Balance, ChainTransaction, Posting
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Coins in the hot wallet that no deposit explains. `comes_from_cold`: None where the chain does not say."""
+    """Coins in the hot wallet that no deposit explains. `comes_from_cold`: None where the chain does not say.
+
+    `txid` is the id as the chain itself writes it, whatever was typed: bookings are told apart by it.
+    """
 
     txid: str
     units: int
@@ -43,7 +46,8 @@ def bitcoin_arrival(*, asset: Asset, node: BitcoinNode, txid: str) -> Arrival:
         for detail in details
         if detail["category"] == "receive" and detail.get("label", "") != DEPOSIT_LABEL
     )
-    return Arrival(txid, units_from_chain(value, asset.chain_decimals)[0], int(answer["confirmations"]), None)
+    units = units_from_chain(value, asset.chain_decimals)[0]
+    return Arrival(str(answer["txid"]), units, int(answer["confirmations"]), None)
 
 
 def ethereum_arrival(*, asset: Asset, node: EthereumNode, txid: str, hot_address: str) -> Arrival:
@@ -66,7 +70,8 @@ def ethereum_arrival(*, asset: Asset, node: EthereumNode, txid: str, hot_address
     cold = {address.lower() for address in cold_addresses(asset)}
     comes_from_cold = bool(senders) and all(sender.lower() in cold for sender in senders)
     confirmations = node.height() - receipt.block_height + 1
-    return Arrival(txid, units_from_chain(value, asset.chain_decimals)[0], confirmations, comes_from_cold)
+    units = units_from_chain(value, asset.chain_decimals)[0]
+    return Arrival(str(body["hash"]), units, confirmations, comes_from_cold)
 
 
 def arrival_booking(asset: Asset, arrival: Arrival, *, from_cold: bool) -> Transfer:

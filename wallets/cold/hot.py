@@ -11,6 +11,7 @@ from mex.money import cost_from_chain, format_short, units_from_chain
 from wallets.chains.bitcoin import BitcoinNode, satoshis
 from wallets.chains.ethereum import EthereumNode
 from wallets.cold.inputs import offers_open
+from wallets.control.accounts import frozen
 from wallets.control.switch import halt, resume
 from wallets.models import Asset, ChainTransaction, HotWallet, Withdrawal
 from wallets.payouts.ethereum_funds import promised_tokens, promised_wei, purse_read
@@ -84,8 +85,7 @@ def _noted(asset: Asset, units: int, promised: int) -> HotWallet:
 
 def _waiting(asset: Asset) -> int:
     """Return what withdrawals will take that could be signed now; those of frozen accounts could not."""
-    rows = Withdrawal.objects.filter(asset=asset, status=Withdrawal.Status.HELD, transaction=None)
-    rows = rows.filter(user__withdrawal_rules__frozen_at=None)
+    rows = Withdrawal.objects.filter(~frozen(), asset=asset, status=Withdrawal.Status.HELD, transaction=None)
     return rows.aggregate(total=Sum(F("amount") - F("fee")))["total"] or 0
 
 

@@ -15,7 +15,12 @@ def offers_open(asset: Asset) -> QuerySet[ColdOffer]:
 
 def inputs_of_offer(offer: ColdOffer) -> tuple[Outpoint, ...]:
     """Return the coins that a Bitcoin offer spends."""
-    return tuple((coin.txid, coin.number) for coin in psbt_read(offer.unsigned).inputs)
+    return inputs_of_psbt(offer.unsigned)
+
+
+def inputs_of_psbt(psbt: str) -> tuple[Outpoint, ...]:
+    """Return the coins that a PSBT spends. Raises PsbtMalformed."""
+    return tuple((coin.txid, coin.number) for coin in psbt_read(psbt).inputs)
 
 
 def offered_inputs(asset: Asset) -> set[Outpoint]:

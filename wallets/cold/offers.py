@@ -17,12 +17,15 @@ from wallets.chains.addresses import address_normalize
 from wallets.chains.bitcoin import BitcoinNode, PaymentRefused
 from wallets.chains.ethereum import GAS_PLAIN, EthereumNode
 from wallets.chains.health import say_once, say_over
+from wallets.chains.psbt import PsbtMalformed
+from wallets.chains.scripts import PaymentWrong
 from wallets.chains.segwit import AddressMalformed
 from wallets.chains.tokens import transfer_call
-from wallets.cold.inputs import inputs_of_offer, offers_open
+from wallets.cold.inputs import Outpoint, inputs_of_offer, inputs_of_psbt, offers_open
 from wallets.cold.unsigned import UnsignedCall, unsigned_read
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ColdOffer, DepositAddress, HotWallet
+from wallets.payouts.bitcoin_build import psbt_check
 from wallets.payouts.bitcoin_coins import coins_give_back, coins_taken
 from wallets.payouts.bitcoin_fees import fee_rate
 from wallets.payouts.ethereum_fees import fees_now
@@ -93,16 +96,8 @@ def bitcoin_offer(*, asset: Asset, node: BitcoinNode, wallet: HotWallet) -> None
     coins = sorted(node.coins(asset.confirmations), key=lambda coin: -coin.satoshis) if amount else []
     if not coins:
         return
-    try:
-        psbt = node.payment_fund(
-            [(address, units_to_chain(amount, asset.chain_decimals))],
-            fee_rate(node),
-            inputs=[coins[0].outpoint],
-            confirmations=asset.confirmations,
-        )
-    except PaymentRefused as error:
-        if say_once(f"offer {asset.code}", str(error)):
-            log.warning("no offer of %s to the cold address can be made: %s", asset.code, error)
+    psbt = _fund(asset, node, (address, units_to_chain(amount, asset.chain_decimals)), coins[0].outpoint)
+    if not psbt:
         return
     say_over(f"offer {asset.code}")
     offer = ColdOffer(asset=asset, address=address, amount=amount, unsigned=psbt)
@@ -117,6 +112,34 @@ def bitcoin_offer(*, asset: Asset, node: BitcoinNode, wallet: HotWallet) -> None
         _log(offer)
     else:
         coins_give_back(asset, node, inputs)
+
+
+def _fund(asset: Asset, node: BitcoinNode, payment: tuple[str, int], coin: Outpoint) -> str:
+    """Return a PSBT that pays satoshis to the cold address, and that was looked at as if we signed it; "" for none."""
+    try:
+        psbt = node.payment_fund([payment], fee_rate(node), inputs=[coin], confirmations=asset.confirmations)
+        try:
+            psbt_check(psbt, [payment])
+        except PaymentWrong:
+            _give_back(asset, node, psbt)
+            raise
+    except PaymentRefused as error:
+        if say_once(f"offer {asset.code}", str(error)):
+            log.warning("no offer of %s to the cold address can be made: %s", asset.code, error)
+    except PaymentWrong as error:
+        if say_once(f"offer {asset.code}", str(error)):
+            log.error("what the node built is not what we asked for, no offer of %s is made: %s", asset.code, error)
+    else:
+        return psbt
+    return ""
+
+
+def _give_back(asset: Asset, node: BitcoinNode, psbt: str) -> None:
+    try:
+        inputs = inputs_of_psbt(psbt)
+    except PsbtMalformed:
+        return  # what it has locked is freed with what dead signers had
+    coins_give_back(asset, node, inputs)
 
 
 def ethereum_offer(*, asset: Asset, node: EthereumNode, wallet: HotWallet, hot_address: str) -> None:

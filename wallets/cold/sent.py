@@ -23,6 +23,7 @@ from wallets.cold.unsigned import NotATransaction, Signed, signed_read, unsigned
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, Chain, ChainTransaction, ColdOffer
 from wallets.payouts.ethereum_nonces import coin_of
+from wallets.payouts.ethereum_overtaken import nonce_user
 from wallets.payouts.records import UNFINISHED
 
 log = logging.getLogger(__name__)
@@ -96,18 +97,21 @@ def bitcoin_adopt(*, asset: Asset, node: BitcoinNode) -> None:
 def ethereum_adopt(*, coin: Asset, tokens: Iterable[Asset], node: EthereumNode, hot_address: str) -> None:
     """Take over payments to a cold address that an operator sent himself, of ether and tokens.
 
-    They are found by the nonces of the hot wallet that the chain has used and we have not given. Raises
-    ChainUnavailable or ChainRefused.
+    They are found by the nonces of the hot wallet that the chain has used and we have not given; or have given to what
+    was overtaken since. While that is not certain they wait: a withdrawal must be free of its nonce before something
+    else gets it. Raises ChainUnavailable or ChainRefused.
     """
     assets = [coin, *tokens]
     if not any(cold_addresses(asset) for asset in assets):
         return
-    given = set(ChainTransaction.objects.filter(sender=hot_address).values_list("nonce", flat=True))
+    stored = ChainTransaction.objects.filter(sender=hot_address)
+    given = set(stored.values_list("nonce", flat=True))
+    kept = set(stored.exclude(status=Status.REPLACED).values_list("nonce", flat=True))
     offered = [offer_nonce(offer) for asset in assets for offer in offers_open(asset)]
     used = node.transaction_count(hot_address)
     first = min([number for number in (*given, *offered) if number is not None], default=used)
     for nonce in range(max(first, used - _BACK_MAX), used):
-        if nonce not in given:
+        if nonce not in kept:
             found = _transaction_at(node, hot_address, nonce)
             record = None if found is None else _recognised(found, assets, hot_address)
             if record is not None:
@@ -209,7 +213,10 @@ def _adopt(record: ChainTransaction) -> None:
         asset_lock(record.fee_asset_id)
         taken = ChainTransaction.objects.filter(txid=record.txid)
         if record.sender:
-            taken = taken | ChainTransaction.objects.filter(sender=record.sender, nonce=record.nonce)
+            same = ChainTransaction.objects.filter(sender=record.sender, nonce=record.nonce)
+            taken = taken | same.exclude(status=Status.REPLACED)
+            # Where the nonce was given before, this is a version of what it overtook.
+            record.first_version = same.filter(first_version=None).first()
         if taken.exists():
             return
         record.save(force_insert=True)
@@ -226,21 +233,11 @@ def _is_it(offer: ColdOffer, record: ChainTransaction) -> bool:
 
 
 def _transaction_at(node: EthereumNode, sender: str, nonce: int) -> dict[str, Any] | None:
-    """Return the mined transaction of an address with a nonce: found in the block in which its count passed it."""
-    low, high = 0, node.height()
-    while low < high:
-        middle = (low + high) // 2
-        if int(node.rpc.call("eth_getTransactionCount", sender, hex(middle)), 16) > nonce:
-            high = middle
-        else:
-            low = middle + 1
-    block = node.rpc.call("eth_getBlockByNumber", hex(low), True)
-    mine = [one for one in (block or {}).get("transactions", ()) if one["from"].lower() == sender.lower()]
-    found = [one for one in mine if int(one["nonce"], 16) == nonce]
-    if not found:
+    """Return the mined transaction of an address with a nonce; None where the chain cannot tell (any more)."""
+    found = nonce_user(node, sender, nonce, node.height())
+    if found is None:
         return None
-    raw = node.rpc.call("eth_getRawTransactionByHash", found[0]["hash"])
-    return {"hash": str(found[0]["hash"]), "raw": str(raw)}
+    return {"hash": found, "raw": str(node.rpc.call("eth_getRawTransactionByHash", found))}
 
 
 def _recognised(found: dict[str, Any], assets: list[Asset], hot_address: str) -> ChainTransaction | None:

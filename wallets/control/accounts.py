@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
+from wallets.control.switch import signers_wait
 from wallets.deposits.lost import has_lost_deposit, lost_deposits
 from wallets.models import WithdrawalRules
 
@@ -44,10 +46,15 @@ def frozen(user: str = "user") -> Q:
 
 
 def account_freeze(*, user: User, because: str) -> bool:
-    """Let an account withdraw nothing until it is unfrozen. Returns whether it was not frozen by an operator before."""
-    rules, _ = WithdrawalRules.objects.get_or_create(user=user)
-    rows = WithdrawalRules.objects.filter(pk=rules.pk, frozen_at=None)
-    return bool(rows.update(frozen_at=timezone.now(), frozen_because=because))
+    """Let an account withdraw nothing until it is unfrozen. Returns whether it was not frozen by an operator before.
+
+    When it returns, no signer is about to sign, as with `halt`. Who has locked deposits calls `signers_wait` before.
+    """
+    with transaction.atomic():
+        signers_wait(None)
+        rules, _ = WithdrawalRules.objects.get_or_create(user=user)
+        rows = WithdrawalRules.objects.filter(pk=rules.pk, frozen_at=None)
+        return bool(rows.update(frozen_at=timezone.now(), frozen_because=because))
 
 
 def account_unfreeze(*, user: User) -> bool:

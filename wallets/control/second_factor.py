@@ -2,6 +2,7 @@
 
 It is called as `check(user, facts, code)`, outside of any transaction, and raises SecondFactorWrong for a code that is
 missing, wrong or used. Whatever else it raises stops the withdrawal, too. It has to count the tries by itself.
+It is asked in the same way, with empty facts, before the page makes an API key that may withdraw.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from accounts.models import User
 
 
 class Origin(StrEnum):
-    """Where a withdrawal was asked for."""
+    """Where a withdrawal was asked for. KEY: none was, but a key that may withdraw anything to anywhere."""
 
     PAGE = "page"
     API = "api"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Which contract a token is: on local chains one that we deploy, elsewhere the one that the operator names.
 
-It stands in the asset's row, where everybody reads it. Blank: the token takes no deposits.
+It stands in the asset's row, where everybody reads it. Blank: the token takes no deposits. Once the books have some of
+a token, its contract stays: with another one, what was paid and deposited would count as if it never had been.
 """
 
 import logging
 
 from django.conf import settings
+from django.db import transaction
 
 from wallets.chains import local
 from wallets.chains.addresses import address_normalize
@@ -13,7 +15,9 @@ from wallets.chains.ethereum import EthereumNode
 from wallets.chains.health import say_once, say_over
 from wallets.chains.jsonrpc import ChainRefused
 from wallets.chains.segwit import AddressMalformed
-from wallets.models import Asset, Chain
+from wallets.control.switch import halt, signers_wait
+from wallets.models import Asset, Balance, Chain, ChainTransaction, Deposit
+from wallets.payouts.records import UNFINISHED
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +39,15 @@ def contract_deploy(*, asset: Asset, node: EthereumNode) -> bool:
 def contract_adopt(*, asset: Asset, node: EthereumNode) -> None:
     """Take the contract that the settings name, when the chain has it with the right decimals; for other chains.
 
-    Raises ChainUnavailable.
+    One that is in use is kept, whatever the settings say, and withdrawals of the token are halted until an operator
+    opens them. Raises ChainUnavailable.
     """
     named = {"USDT": settings.USDT_CONTRACT}.get(asset.code, "")
     if named.lower() == asset.contract.lower():
+        say_over(f"contract of {asset.code}")
+        return
+    if _is_used(asset):
+        _keep(asset, named)
         return
     contract, problem = _checked(asset, node, named) if named else ("", "")
     if problem:
@@ -46,8 +55,38 @@ def contract_adopt(*, asset: Asset, node: EthereumNode) -> None:
             log.error("%s takes no deposits: %s %s", asset.code, named, problem)
     else:
         say_over(f"contract of {asset.code}")
-    if contract != asset.contract:
+    if contract != asset.contract and not _exchange(asset, contract):
+        _keep(asset, named)
+
+
+def _is_used(asset: Asset) -> bool:
+    """Return whether a token has a contract that payments, deposits or users' balances are of."""
+    return asset.contract != "" and (
+        ChainTransaction.objects.filter(asset=asset, status__in=UNFINISHED).exists()
+        or Balance.objects.filter(asset=asset, owner__gt=0, balance__gt=0).exists()
+        or Deposit.objects.filter(asset=asset).exists()
+    )
+
+
+def _exchange(asset: Asset, contract: str) -> bool:
+    """Have another contract written, and return whether it is; not when the old one came into use meanwhile."""
+    with transaction.atomic():
+        signers_wait(asset)
+        asset.refresh_from_db(fields=["contract"])
+        if asset.contract == contract:
+            return True
+        if _is_used(asset):
+            return False
         _write(asset, contract)
+        return True
+
+
+def _keep(asset: Asset, named: str) -> None:
+    problem = f"MEX_USDT_CONTRACT is {named}" if named else "MEX_USDT_CONTRACT is missing"
+    if say_once(f"contract of {asset.code}", problem):
+        log.error("the contract of %s stays %s, which is in use, but %s", asset.code, asset.contract, problem)
+    if asset.withdrawals_open:
+        halt(asset, f"{problem}, and {asset.contract} is in use")
 
 
 def _checked(asset: Asset, node: EthereumNode, named: str) -> tuple[str, str]:

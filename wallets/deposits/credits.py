@@ -17,7 +17,7 @@ from trading.engine.enums import Reason
 from wallets.ledger.chart import Owner
 from wallets.lock_objects import deposits_lock
 from wallets.models import Asset, Deposit, Posting
-from wallets.news import deposit_news
+from wallets.news import deposits_news
 from wallets.pace import Send
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ def deposits_credit(*, asset: Asset, send: Send) -> None:
     if not ready:
         return
     posted = posted_references(ready, Reason.DEPOSIT)
-    send([credit_of(row) for row in ready if row.reference not in posted])
+    missing = [row for row in ready if row.reference not in posted]
+    cost = costs_of(missing)
+    send([credit_of(row, cost.get(row.pk, 0)) for row in missing])
     _mark([row.pk for row in ready if row.reference in posted], posted)
 
 
@@ -53,8 +55,18 @@ def posted_references(deposits: Sequence[Deposit], reason: Reason) -> set[str]:
     return set(rows.values_list("reference", flat=True))
 
 
-def credit_of(deposit: Deposit) -> Transfer:
-    """Return the command that credits a deposit."""
+def costs_of(deposits: Sequence[Deposit]) -> dict[int, int]:
+    """Return what deposits (by id) cost us, in units, when they were taken back the last time; without those of no cost.
+
+    Credited again, they give it back first: their owner has spent it already.
+    """
+    before = {row.reference_before: row.pk for row in deposits if row.reversals}
+    losses = Posting.objects.filter(reference__in=list(before), reason=Reason.LOSS)
+    return {before[reference]: amount for reference, amount in losses.values_list("reference", "amount")}
+
+
+def credit_of(deposit: Deposit, cost: int) -> Transfer:
+    """Return the command that credits a deposit; `cost` is what it cost us when it was taken back before."""
     return Transfer(
         reference=deposit.reference,
         debit=Owner.CHAIN,
@@ -62,6 +74,7 @@ def credit_of(deposit: Deposit) -> Transfer:
         asset=deposit.asset_id,
         amount=deposit.amount,
         reason=Reason.DEPOSIT,
+        recoup=cost,
     )
 
 
@@ -113,26 +126,30 @@ def _decided(rows: QuerySet[Deposit]) -> None:
 
 
 def _collect(rows: QuerySet[Deposit]) -> None:
-    for deposit in rows.filter(status=Status.CONFIRMING).select_related("asset"):
+    small = list(rows.filter(status=Status.CONFIRMING).select_related("asset"))
+    Deposit.objects.filter(pk__in=[deposit.pk for deposit in small]).update(status=Status.COLLECTING)
+    for deposit in small:
         deposit.status = Status.COLLECTING
-        deposit.save(update_fields=["status"])
         log.info("deposit %s: %d units of %s are below the minimum", deposit.pk, deposit.amount, deposit.asset.code)
-        transaction.on_commit(partial(deposit_news, deposit))
+    transaction.on_commit(partial(deposits_news, small))
 
 
 def _mark(pks: list[int], posted: Collection[str]) -> None:
     if not pks:
         return
+    now = timezone.now()
     with transaction.atomic():
+        credited = []
         for deposit in deposits_lock(pks):
             is_deep = deposit.confirmations >= deposit.confirmations_needed
             # The reference is another one if it was taken back and is to be credited anew.
             if deposit.status != Status.CONFIRMING or not is_deep or deposit.reference not in posted:
                 continue
-            if deposit.lost_at_height is None:
-                deposit.credited_at = timezone.now()
-            deposit.status = Status.CREDITED
-            deposit.lost_at_height = None
-            deposit.save(update_fields=["status", "credited_at", "lost_at_height"])
+            credited.append(deposit)
+        rows = Deposit.objects.filter(pk__in=[deposit.pk for deposit in credited])
+        rows.filter(lost_at_height=None).update(credited_at=now)
+        rows.update(status=Status.CREDITED, lost_at_height=None)
+        for deposit in credited:
+            deposit.status, deposit.lost_at_height = Status.CREDITED, None
             log.info("deposit %s: %d units of %s credited", deposit.pk, deposit.amount, deposit.asset.code)
-            transaction.on_commit(partial(deposit_news, deposit))
+        transaction.on_commit(partial(deposits_news, credited))

@@ -6,7 +6,7 @@ cannot: `credited_at` is set before the credit is first handed to the ledger, so
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -14,10 +14,11 @@ from django.db import transaction
 from wallets.chains.place import Place
 from wallets.lock_objects import deposits_lock
 from wallets.models import ChainCursor, Deposit
-from wallets.news import deposit_news
+from wallets.news import deposits_news
 
 log = logging.getLogger(__name__)
 Status = Deposit.Status
+_PLACED = ("status", "confirmations", "block_height", "block_hash", "lost_at_height")
 _ROWS = 200
 """Rows written in one transaction, so that the engine never waits long for the database."""
 
@@ -40,6 +41,7 @@ def place_note(places: Mapping[int, Place]) -> None:
     """Note where deposits (by id) stand, in the caller's transaction."""
     if not places:
         return
+    moved = []
     for deposit in deposits_lock(places):
         place = places[deposit.pk]
         if not is_moved(deposit, place):
@@ -53,8 +55,18 @@ def place_note(places: Mapping[int, Place]) -> None:
         deposit.confirmations = place.confirmations
         deposit.block_height = place.block_height
         deposit.block_hash = place.block_hash
-        deposit.save(update_fields=["status", "confirmations", "block_height", "block_hash", "lost_at_height"])
-        transaction.on_commit(partial(deposit_news, deposit))
+        moved.append(deposit)
+    _write(moved)
+    transaction.on_commit(partial(deposits_news, moved))
+
+
+def _write(deposits: Sequence[Deposit]) -> None:
+    """Write where locked deposits stand: one statement for all that stand alike, as those of one block do."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for row in deposits:
+        alike.setdefault(tuple(getattr(row, name) for name in _PLACED), []).append(row.pk)
+    for values, pks in alike.items():
+        Deposit.objects.filter(pk__in=pks).update(**dict(zip(_PLACED, values, strict=True)))
 
 
 def _status(deposit: Deposit, place: Place) -> Status:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet, Sum
 
 from mex.money import AMOUNT_MAX, units_from_chain
@@ -17,7 +17,7 @@ from wallets.chains.place import GONE, Place
 from wallets.deposits.places import is_moved, place_note
 from wallets.lock_objects import deposits_lock
 from wallets.models import Asset, Deposit, DepositAddress
-from wallets.news import deposit_news
+from wallets.news import deposits_news
 
 log = logging.getLogger(__name__)
 Status = Deposit.Status
@@ -56,7 +56,7 @@ def deposits_see(*, asset: Asset, sightings: Sequence[Sighting]) -> None:
         if not moved and not changed and not any(seen.address in owners for seen in fresh):
             continue
         with transaction.atomic():
-            added = {seen.txid for seen in fresh if seen.address in owners and _create(asset, owners, seen)}
+            added = _create(asset, owners, fresh)
             lost = _correct(asset, changed, owners)
             _confirmations_need(asset, added | {seen.txid for seen in changed.values()})
             place_note(moved | lost)
@@ -99,37 +99,51 @@ def _owners(asset: Asset, addresses: Iterable[str]) -> dict[str, DepositAddress]
     return owners
 
 
-def _create(asset: Asset, owners: Mapping[str, DepositAddress], seen: Sighting) -> bool:
-    """Begin a deposit, and return whether it is a new one."""
+def _create(asset: Asset, owners: Mapping[str, DepositAddress], fresh: Iterable[Sighting]) -> set[str]:
+    """Begin deposits, and return the ids of the transactions of those that were not there."""
+    begun = [row for seen in fresh if seen.address in owners and (row := _deposit(asset, owners[seen.address], seen))]
+    if not begun:
+        return set()
+    txids = {row.txid for row in begun}
+    rows = Deposit.objects.filter(asset=asset, txid__in=txids)
+    before = set(rows.values_list("txid", "output"))
+    # Another worker may add the same meanwhile: what is there stays as it is.
+    Deposit.objects.bulk_create([row for row in begun if (row.txid, row.output) not in before], ignore_conflicts=True)
+    now = {(row.txid, row.output): row for row in rows.order_by("pk")}
+    missing = [row for row in begun if (row.txid, row.output) not in now]
+    if missing:  # a database may ignore more than conflicts
+        raise IntegrityError(f"{len(missing)} deposits could not be added, {missing[0]} among them")
+    added = {key: row for key, row in now.items() if key not in before}
+    for row in added.values():
+        log.info("deposit %s: %d units of %s seen in %s", row.pk, row.amount, asset.code, row)
+    transaction.on_commit(partial(_tell, [row.pk for row in added.values()]))
+    return {txid for txid, _ in added}
+
+
+def _deposit(asset: Asset, address: DepositAddress, seen: Sighting) -> Deposit | None:
+    """Return the row of a new deposit, or None where it cannot be booked."""
     units, dust = units_from_chain(seen.value, asset.chain_decimals)
-    address = owners[seen.address]
     assert address.user_id is not None
     if not _can_be_booked(asset, seen, units):
-        return False
-    deposit, is_new = Deposit.objects.get_or_create(
+        return None
+    return Deposit(
         asset=asset,
         txid=seen.txid,
         output=seen.output,
-        defaults={
-            "address": address,
-            "user_id": address.user_id,
-            "amount": units,
-            "dust": dust,
-            "status": Status.CONFIRMING if seen.place.confirmations else Status.SEEN,
-            "confirmations": seen.place.confirmations,
-            "confirmations_needed": asset.confirmations,
-            "block_height": seen.place.block_height,
-            "block_hash": seen.place.block_hash,
-        },
+        address=address,
+        user_id=address.user_id,
+        amount=units,
+        dust=dust,
+        status=Status.CONFIRMING if seen.place.confirmations else Status.SEEN,
+        confirmations=seen.place.confirmations,
+        confirmations_needed=asset.confirmations,
+        block_height=seen.place.block_height,
+        block_hash=seen.place.block_hash,
     )
-    if is_new:
-        log.info("deposit %s: %d units of %s seen in %s", deposit.pk, units, asset.code, deposit)
-        transaction.on_commit(partial(_tell, deposit.pk))
-    return is_new
 
 
-def _tell(pk: int) -> None:
-    deposit_news(Deposit.objects.select_related("asset").get(pk=pk))
+def _tell(pks: Sequence[int]) -> None:
+    deposits_news(list(Deposit.objects.select_related("asset").filter(pk__in=pks).order_by("pk")))
 
 
 def _can_be_booked(asset: Asset, seen: Sighting, units: int) -> bool:
@@ -159,7 +173,7 @@ def _correct(asset: Asset, changed: Mapping[int, Sighting], owners: Mapping[str,
         deposit.amount, deposit.dust = units, dust
         deposit.address, deposit.user_id = owner, owner.user_id
         deposit.save(update_fields=["amount", "dust", "address", "user"])
-        transaction.on_commit(partial(_tell, deposit.pk))
+        transaction.on_commit(partial(_tell, [deposit.pk]))
     return lost
 
 

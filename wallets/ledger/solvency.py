@@ -65,7 +65,7 @@ class Books:
 class Solvency:
     """The result for one asset, in units; `unknown` says why it could not be compared.
 
-    `coins` are all that are ours on chain, cold ones with them.
+    `coins` are all that are ours on chain, with as many cold ones as the ledger knows of.
     """
 
     code: str
@@ -113,7 +113,8 @@ def books_read(asset: Asset) -> Books:
 
 _ENDED = f"('{ChainTransaction.Status.CONFIRMED}', '{ChainTransaction.Status.FAILED}')"
 _PAYMENTS = (
-    "SELECT COALESCE(c.first_version_id, c.id) AS family, SUM(w.amount - w.fee) AS moves,"
+    "SELECT COALESCE(c.first_version_id, c.id) AS family,"
+    f" SUM(CASE WHEN c.status = '{ChainTransaction.Status.FAILED}' THEN 0 ELSE w.amount - w.fee END) AS moves,"
     " SUM(CASE WHEN h.reference IS NULL THEN 0 ELSE w.amount - w.fee END) AS settled,"
     f" SUM(CASE WHEN h.reference IS NULL AND c.status <> '{ChainTransaction.Status.FAILED}' THEN 1 ELSE 0 END) AS owed"
     " FROM wallets_withdrawal w JOIN wallets_chaintransaction c ON c.id = w.transaction_id"
@@ -127,7 +128,8 @@ _VERSIONS = (
     " COALESCE(SUM(p.amount), 0) AS fee,"
     f" MAX(CASE WHEN p.id IS NOT NULL OR (c.status IN {_ENDED} AND c.network_fee = 0) THEN 1 ELSE 0 END) AS has_fee,"
     f" MAX(CASE WHEN {_COLD} THEN c.amount ELSE 0 END) AS cold, COALESCE(SUM(k.amount), 0) AS cold_booked,"
-    f" MAX(CASE WHEN {_COLD} AND c.status <> '{ChainTransaction.Status.FAILED}' THEN 1 ELSE 0 END) AS goes_cold"
+    f" MAX(CASE WHEN {_COLD} AND c.status <> '{ChainTransaction.Status.FAILED}' THEN 1 ELSE 0 END) AS goes_cold,"
+    " MAX(CASE WHEN c.fee_in_doubt THEN 1 ELSE 0 END) AS in_doubt"
     " FROM wallets_chaintransaction c"
     " LEFT JOIN wallets_posting p ON p.reference = 'network-fee:' || c.id AND p.asset_id = %asset"
     f" AND p.reason = {int(Reason.NETWORK_FEE)}"
@@ -135,12 +137,18 @@ _VERSIONS = (
     f" AND k.reason = {int(Reason.COLD)}"
     " WHERE c.asset_id = %asset OR c.fee_asset_id = %asset GROUP BY COALESCE(c.first_version_id, c.id)"
 )
+# What was booked to correct the fee of a final transaction, which the chain mined again at another price.
+_CORRECTED = (
+    f"(SELECT COALESCE(SUM(CASE WHEN q.debit = {int(Owner.NETWORK_FEES)} THEN q.amount ELSE -q.amount END), 0)"
+    " FROM wallets_feecorrection f JOIN wallets_posting q ON q.reference = 'network-fee:' || f.transaction_id || ':' ||"
+    f" f.number AND q.reason = {int(Reason.NETWORK_FEE)} AND q.asset_id = %asset WHERE f.transaction_id = v.family)"
+)
 # At most one version gets into the chain: a family is done when one of them has its fee in the ledger.
 _UNBOOKED = (
     "SELECT v.family, v.pays_fee, COALESCE(paid.moves, 0) + v.cold, v.cold,"
-    " v.fee + COALESCE(paid.settled, 0) + v.cold_booked, v.cold_booked"
+    f" v.fee + {_CORRECTED} + COALESCE(paid.settled, 0) + v.cold_booked, v.cold_booked"
     f" FROM ({_VERSIONS}) AS v LEFT JOIN ({_PAYMENTS}) AS paid ON paid.family = v.family"
-    " WHERE (v.pays_fee = 1 AND v.has_fee = 0) OR COALESCE(paid.owed, 0) > 0"
+    " WHERE (v.pays_fee = 1 AND (v.has_fee = 0 OR v.in_doubt = 1)) OR COALESCE(paid.owed, 0) > 0"
     " OR (v.goes_cold = 1 AND v.cold_booked = 0)"
 )
 
@@ -150,13 +158,15 @@ class Cover:
     """What stands against the books, in units: what is at hand, with what is under way; and what is cold for certain.
 
     `in_flight`: our own transactions took so much off the chain that the ledger still has; `cold_in_flight` of it has
-    reached a cold address.
+    reached a cold address. `cold` counts no more than we sent there: a cold address is a text that somebody typed, and
+    may be a stranger's. `cold_unexplained` is what else is there: it covers nothing.
     """
 
     at_hand: int
     in_flight: int
     cold: int
     cold_in_flight: int
+    cold_unexplained: int
 
     @property
     def hot(self) -> int:
@@ -180,7 +190,8 @@ def cover_of(books: Books, coins: Coins) -> Cover:
         fee = (version[1] if sighting.fee is None else sighting.fee) if transaction.pays_fee else 0
         in_flight += fee + (transaction.moves if sighting.succeeded else 0) - transaction.booked
         cold += (transaction.cold if sighting.succeeded else 0) - transaction.cold_booked
-    return Cover(coins.units, in_flight, coins.cold, cold)
+    counted = max(min(coins.cold, books.held_cold + cold), 0)
+    return Cover(coins.units, in_flight, counted, cold, coins.cold - counted)
 
 
 def shortfalls_of(code: str, books: Books, cover: Cover) -> tuple[str, ...]:
@@ -206,8 +217,9 @@ def _check(asset: Asset) -> Solvency:
         return Solvency(code=asset.code, unknown=f"the {asset.chain} node does not answer: {error}")
     except (ChainRefused, ChainBusy) as error:
         return Solvency(code=asset.code, unknown=str(error))
-    shortfalls = shortfalls_of(asset.code, books, cover_of(books, coins))
-    return Solvency(code=asset.code, coins=coins.units + coins.cold, shortfalls=shortfalls)
+    cover = cover_of(books, coins)
+    shortfalls = shortfalls_of(asset.code, books, cover)
+    return Solvency(code=asset.code, coins=cover.at_hand + cover.cold, shortfalls=shortfalls)
 
 
 def read_together(

@@ -15,7 +15,7 @@ from wallets.models.control import (
 )
 from wallets.models.ledger import Balance, Hold, Posting
 from wallets.models.solvency import HotWallet, SolvencyAddress, SolvencyAsset, SolvencyLeaves, SolvencyReport
-from wallets.models.transfers import ChainCursor, ChainTransaction, Deposit, DepositAddress, Withdrawal
+from wallets.models.transfers import ChainCursor, ChainTransaction, Deposit, DepositAddress, FeeCorrection, Withdrawal
 
 __all__ = [
     "Asset",
@@ -27,6 +27,7 @@ __all__ = [
     "ColdOffer",
     "Deposit",
     "DepositAddress",
+    "FeeCorrection",
     "Hold",
     "HotWallet",
     "Posting",

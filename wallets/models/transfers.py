@@ -124,6 +124,11 @@ class Deposit(models.Model):
         """The ledger's name for this deposit: the engine credits it once, and once more after each reversal."""
         return f"deposit:{self.pk}:{self.reversals}" if self.reversals else f"deposit:{self.pk}"
 
+    @property
+    def reference_before(self) -> str:
+        """The name of the credit that was taken back last."""
+        return f"deposit:{self.pk}:{self.reversals - 1}" if self.reversals > 1 else f"deposit:{self.pk}"
+
 
 class ChainTransaction(models.Model):
     """A transaction that we signed. Its bytes are stored before anyone sees them; a retry sends the same bytes."""
@@ -179,8 +184,19 @@ class ChainTransaction(models.Model):
     network_fee = models.BigIntegerField(
         null=True, blank=True, help_text="Units, rounded up; known for certain once it is in a block."
     )
+    fee_sent = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its network fee was given to the ledger. What it costs otherwise from then on is corrected.",
+    )
+    fee_in_doubt = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It is final, and the chain may have taken another fee than is booked. The same in all versions.",
+    )
     confirmations = models.IntegerField(default=0)
     block_height = models.BigIntegerField(null=True, blank=True)
+    block_hash = models.CharField(max_length=80, blank=True, db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     broadcast_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -196,7 +212,13 @@ class ChainTransaction(models.Model):
         indexes = [
             models.Index(
                 fields=["status"], name="transaction_unfinished", condition=Q(status__in=["signed", "broadcast"])
-            )
+            ),
+            models.Index(fields=["fee_asset"], name="transaction_in_doubt", condition=Q(fee_in_doubt=True)),
+            models.Index(
+                fields=["fee_asset", "-block_height"],
+                name="transaction_final_by_block",
+                condition=Q(status__in=["confirmed", "failed"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -211,6 +233,31 @@ class ChainTransaction(models.Model):
     def fee_reference(self) -> str:
         """The ledger's name for the network fee of this transaction."""
         return f"network-fee:{self.pk}"
+
+
+class FeeCorrection(models.Model):
+    """What the versions of a final transaction cost more (or less, below zero) than was booked, in units."""
+
+    transaction = models.ForeignKey(
+        ChainTransaction, on_delete=models.PROTECT, related_name="corrections", help_text="The first version."
+    )
+    number = models.PositiveIntegerField()
+    amount = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["transaction", "number"], name="fee_correction_once"),
+            models.CheckConstraint(condition=~Q(amount=0), name="fee_correction_of_something"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """The ledger's name for this correction."""
+        return f"network-fee:{self.transaction_id}:{self.number}"
 
 
 class Withdrawal(models.Model):

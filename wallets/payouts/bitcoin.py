@@ -18,6 +18,7 @@ from wallets.payouts.bitcoin_batch import Aside, batch_next
 from wallets.payouts.bitcoin_build import payment_build
 from wallets.payouts.bitcoin_coins import (
     Outpoint,
+    coins_doubtful,
     coins_free_forgotten,
     coins_give_back,
     coins_lock_again,
@@ -101,10 +102,11 @@ class Round:
                 say_over(f"payment of {row.pk}")
             return
         coins_give_back(self._asset, self._node, signed.inputs)
+        has_kept = self._keep_doubtful(signed.inputs)
         for pk in refused:
             self._aside.put(pk)
         rest = [row for row in rows if row.pk not in refused]
-        if refused and rest:
+        if (refused or has_kept) and rest:
             self.pay(rest)
 
     def _part(self, rows: Sequence[Withdrawal], why: str) -> None:
@@ -131,6 +133,13 @@ class Round:
         self._young = coins_young(self._asset, self._node)
         self._node.inputs_lock_for_now(self._young)
 
+    def _keep_doubtful(self, inputs: Sequence[Outpoint]) -> bool:
+        """Keep from this round what a transaction that was not stored should not have spent; return whether it did."""
+        doubtful = coins_doubtful(self._asset, inputs).difference(self._young)
+        self._node.inputs_lock_for_now(sorted(doubtful))
+        self._young.extend(doubtful)
+        return bool(doubtful)
+
     def _free_forgotten(self) -> bool:
         """Free what dead signers had locked; return whether there is more to spend now."""
         freed = coins_free_forgotten(self._asset, self._node) - len(self._young)
@@ -147,7 +156,8 @@ class Round:
         """Store a transaction and return None; else those withdrawals that must not be signed for, if it is for them.
 
         It is not stored either when another signer has taken one of its coins: with a higher fee it would replace what
-        pays other customers. Nor when another has set a coin free that is not final.
+        pays other customers. Nor when another has set a coin free that is not final, or has raised the fee of what
+        made it: the version that it is from is not to be mined.
         """
         with transaction.atomic():
             asset_lock(self._asset.pk)
@@ -157,6 +167,9 @@ class Round:
                 return refused
             if not (coins_taken(self._asset) | set(self._young)).isdisjoint(signed.inputs):
                 log.warning("%d withdrawals are built anew: a stored transaction has their coins", len(rows))
+                return set()
+            if coins_doubtful(self._asset, signed.inputs):
+                log.warning("%d withdrawals are built anew: another version may take their coins away", len(rows))
                 return set()
             record = ChainTransaction(
                 asset=self._asset,

@@ -30,11 +30,19 @@ def payment_build(
     back is not what was asked for, which is not signed then. Raises NotSigned, ChainUnavailable or ChainRefused, too.
     """
     psbt = node.payment_fund(payments, rate, inputs=inputs, confirmations=confirmations)
+    psbt_check(psbt, payments)
+    return _sign(node, psbt)
+
+
+def psbt_check(psbt: str, payments: Payments) -> None:
+    """See that what is to be signed pays satoshis to addresses, leaves the rest to us, and costs what it may.
+
+    Raises PaymentWrong, or PaymentRefused for an address that is none.
+    """
     asked = _read(psbt)
     change = _check(asked, payments)
     if not own_outputs(asked, bitcoin_descriptors()).issuperset(change):
         raise PaymentWrong("what is left over does not come back to us")
-    return _sign(node, psbt)
 
 
 def merger_build(

@@ -4,7 +4,7 @@ Each raise is a further version (ADR 16). All spend the coins of the first one, 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -18,7 +18,14 @@ from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.bitcoin import amount_of
 from wallets.payouts.bitcoin_build import merger_build, payment_build
-from wallets.payouts.bitcoin_coins import coins_give_back, coins_lock_again, coins_taken
+from wallets.payouts.bitcoin_coins import (
+    Outpoint,
+    coins_doubtful,
+    coins_give_back,
+    coins_lock_again,
+    coins_taken,
+    inputs_of_stored,
+)
 from wallets.payouts.bitcoin_fees import fee_ceiling, fee_rate, rate_of
 from wallets.payouts.follow import unfinished
 from wallets.payouts.records import UNFINISHED, Kind
@@ -77,8 +84,8 @@ def bump(*, asset: Asset, node: BitcoinNode, family: Family) -> str:
 
     Raises NotBumped, ChainUnavailable or ChainRefused.
     """
-    _check_is_last(asset, family)
     newest = family[-1]
+    _check_change(asset, family, inputs_of_stored(newest.raw))
     coins_lock_again(asset, node)
     try:
         signed = _build(node, asset, family, _rate(node, newest))
@@ -118,12 +125,17 @@ def _rate(node: BitcoinNode, newest: ChainTransaction) -> int:
     return min(max(fee_rate(node), last * _RAISE_PERCENT // 100, least), fee_ceiling())
 
 
-def _check_is_last(asset: Asset, family: Family) -> None:
-    """See that nothing stored spends a coin that the family makes: with another version that would be worth nothing."""
+def _check_change(asset: Asset, family: Family, inputs: Sequence[Outpoint]) -> None:
+    """See that nothing stored spends a coin that the family makes: with another version that would be worth nothing.
+
+    Nor may it itself spend such a coin, which would be to raise the fee of what is never mined.
+    """
+    if coins_doubtful(asset, inputs):
+        raise NotBumped("it spends change of a version in whose place there is another")
     made = {row.txid for row in family}
     users = ChainTransaction.objects.filter(fee_asset=asset, status__in=UNFINISHED)
     for row in users.exclude(pk__in=[version.pk for version in family]):
-        if any(txid in made for txid, _ in inputs_of(row.raw)):
+        if any(txid in made for txid, _ in inputs_of_stored(row.raw)):
             raise NotBumped(f"{row.txid} spends its change and is to be raised in its place")
 
 
@@ -153,6 +165,7 @@ def _store(asset: Asset, family: Family, signed: SignedBitcoin) -> ChainTransact
             raise NotBumped("a version of it is in a block")
         if not coins_taken(asset, but_family=first.family).isdisjoint(signed.inputs):
             raise NotBumped("a further coin that it needs is taken by now")
+        _check_change(asset, family, signed.inputs)
         return ChainTransaction.objects.create(
             asset=first.asset,
             fee_asset=asset,

@@ -12,7 +12,7 @@ from wallets.chains.scripts import PaymentWrong
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.bitcoin_build import merger_build
-from wallets.payouts.bitcoin_coins import coins_give_back, coins_lock_again, coins_taken
+from wallets.payouts.bitcoin_coins import coins_doubtful, coins_give_back, coins_lock_again, coins_taken
 from wallets.payouts.bitcoin_fees import fee_rate, rate_of
 from wallets.payouts.records import UNFINISHED, Kind
 
@@ -29,7 +29,9 @@ def bitcoin_consolidate(*, asset: Asset, node: BitcoinNode) -> None:
     if not settings.BITCOIN_CONSOLIDATE_BELOW or running.exists():
         return
     coins = coins_to_merge(node.coins(asset.confirmations))
-    if not coins:
+    doubtful = coins_doubtful(asset, [coin.outpoint for coin in coins])
+    coins = [coin for coin in coins if coin.outpoint not in doubtful]
+    if len(coins) < 2:
         return
     rate = fee_rate(node)
     if rate > settings.BITCOIN_CONSOLIDATE_BELOW * 1000:
@@ -67,10 +69,10 @@ def _by_worth(coin: Coin) -> tuple[int, str, int]:
 
 
 def _store(asset: Asset, address: str, signed: SignedBitcoin) -> bool:
-    """Store a transaction unless another signer has taken one of its coins meanwhile."""
+    """Store a transaction unless another signer has taken one of its coins, or raised what made it, meanwhile."""
     with transaction.atomic():
         asset_lock(asset.pk)
-        if not coins_taken(asset).isdisjoint(signed.inputs):
+        if not coins_taken(asset).isdisjoint(signed.inputs) or coins_doubtful(asset, signed.inputs):
             return False
         ChainTransaction.objects.create(
             asset=asset,

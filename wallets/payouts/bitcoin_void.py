@@ -1,7 +1,8 @@
 """Bitcoin transactions that can never be mined, because the chain has spent one of their coins otherwise.
 
-That takes a reorganisation that is deeper than the confirmations of the deposit that they spent. What they should have
-paid is signed anew, with other coins; but only when what took their place is as deep as everything that we call final.
+That takes a reorganisation that is deeper than the confirmations of the deposit that they spent; or they spend change
+of a version of ours in whose place another one was mined. What they should have paid is signed anew, with other coins;
+but only when what took their place is as deep as everything that we call final.
 """
 
 import logging
@@ -9,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from wallets.chains.health import say_once
 from wallets.chains.place import GONE, Place
 from wallets.lock_objects import asset_lock, withdrawals_lock
 from wallets.models import Asset, ChainTransaction, Withdrawal
 from wallets.news import withdrawal_news
+from wallets.payouts.bitcoin_coins import inputs_of_stored
 from wallets.payouts.records import UNFINISHED, Status
 from wallets.payouts.versions import versions_of, withdrawals_of
 
@@ -25,20 +29,34 @@ def void_release(*, coin: Asset, rows: Sequence[ChainTransaction], places: Mappi
     """Give up transactions whose every version is void for good. Alarms at the first sight.
 
     `rows`: all unfinished ones, whole families; `places`: where the wallet sees each. Below zero confirmations say how
-    deep what they are in conflict with is. One that the wallet does not know (it was never sent) proves nothing.
+    deep what they are in conflict with is. One that the wallet does not know (it was never sent) proves nothing by
+    that; but our own rows do when it spends change of a replaced version.
     """
     families: dict[int, list[ChainTransaction]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)
-    for versions in families.values():
+    lost = [rows for rows in families.values() if all(places[row.txid].confirmations < 0 for row in rows)]
+    replaced = _replaced(coin, [versions[0] for versions in lost])
+    for versions in lost:
         first = versions[0]
         # All versions spend what the first one does: when that is void, they are.
-        if places[first.txid] is GONE or any(places[row.txid].confirmations >= 0 for row in versions):
+        is_void = any(txid in replaced for txid, _ in inputs_of_stored(first.raw))
+        if places[first.txid] is GONE and not is_void:
             continue
         if say_once(f"void {first.txid}", "void"):
             log.error("%s %s cannot be mined: the chain has spent its coins otherwise", first.kind, first.txid)
-        if -places[first.txid].confirmations >= coin.confirmations:
+        if is_void or -places[first.txid].confirmations >= coin.confirmations:
             _give_up(coin, versions)
+
+
+def _replaced(coin: Asset, rows: Sequence[ChainTransaction]) -> set[str]:
+    """Return the txids of replaced versions that rows spend change of, where the version that was mined is final."""
+    spent = {txid for row in rows for txid, _ in inputs_of_stored(row.raw)}
+    mined = ChainTransaction.objects.filter(status=Status.CONFIRMED, fee_in_doubt=False)
+    mined = mined.filter(Q(pk=OuterRef("family_id")) | Q(first_version=OuterRef("family_id")))
+    made = ChainTransaction.objects.filter(fee_asset=coin, txid__in=spent, status=Status.REPLACED)
+    found = made.annotate(family_id=Coalesce("first_version", "pk")).filter(Exists(mined))
+    return set(found.values_list("txid", flat=True))
 
 
 def _give_up(coin: Asset, versions: Sequence[ChainTransaction]) -> None:

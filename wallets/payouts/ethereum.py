@@ -17,6 +17,7 @@ from wallets.chains.health import say_once, say_over
 from wallets.control.ending import is_endable, withdrawal_end
 from wallets.lock_objects import asset_lock, withdrawal_lock
 from wallets.models import Asset, Withdrawal
+from wallets.payouts.bitcoin_batch import Aside
 from wallets.payouts.ethereum_fees import Fees, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_tokens, promised_wei, purse_read
 from wallets.payouts.ethereum_nonces import coin_of, nonce_next
@@ -25,8 +26,10 @@ from wallets.payouts.progress import PAYMENT_REFUSED
 from wallets.payouts.records import Kind, payable, payments_signed, withdrawals_claim
 
 log = logging.getLogger(__name__)
-_WAITING = 1_000
-"""Withdrawals that are looked at: those that cannot be paid must not hide those that can."""
+_WAITING_MAX = 10_000
+"""Withdrawals that are read in one go. So many that could not be paid would hide later ones."""
+_LOOKED_AT_ONCE = 1_000
+"""Withdrawals that the node is asked about in one go, without those that are put aside."""
 _BATCH = 100
 """Withdrawals that are signed in one transaction."""
 
@@ -49,12 +52,14 @@ class _Budget:
         return True
 
 
-def ethereum_sign(*, asset: Asset, node: EthereumNode) -> None:
+def ethereum_sign(*, asset: Asset, node: EthereumNode, aside: Aside | None = None) -> None:
     """Sign and store one transaction for each withdrawal of ether, or of a token, that can be paid; nothing is sent.
 
-    Raises ChainUnavailable or ChainRefused.
+    What a token's contract refuses is put `aside` and tried again ever less often; it does not hide others. Raises
+    ChainUnavailable or ChainRefused.
     """
-    waiting = payable(asset, _WAITING)
+    aside = Aside() if aside is None else aside
+    waiting = [row for row in payable(asset, _WAITING_MAX) if row.pk not in aside][:_LOOKED_AT_ONCE]
     if not waiting or (asset.is_token and not asset.contract):
         return
     fees = fees_now(node)
@@ -64,7 +69,12 @@ def ethereum_sign(*, asset: Asset, node: EthereumNode) -> None:
     for start in range(0, len(waiting), _BATCH):
         rows = waiting[start : start + _BATCH]
         calls = _token_calls(asset, rows, node, hot) if asset.is_token else _coin_calls(asset, rows, node, hot)
-        _store(asset, [(row, call) for row, call in zip(rows, calls, strict=True) if call], fees, hot, node)
+        payments = [(row, call) for row, call in zip(rows, calls, strict=True) if call]
+        if asset.is_token:
+            aside.take(row.pk for row, _ in payments)
+            for pk in {row.pk for row in rows} - {row.pk for row, _ in payments}:
+                aside.put(pk)
+        _store(asset, payments, fees, hot, node)
 
 
 def _coin_calls(asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str) -> list[Call | None]:

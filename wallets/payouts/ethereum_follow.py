@@ -7,6 +7,7 @@ import logging
 
 from mex.money import cost_from_chain, units_from_chain
 from wallets.chains.ethereum import EthereumNode, Receipt
+from wallets.chains.ethereum_raw import call_of
 from wallets.chains.health import say_once
 from wallets.chains.place import GONE, WAITING, Place
 from wallets.control.switch import halt
@@ -14,7 +15,9 @@ from wallets.models import Asset, ChainTransaction
 from wallets.pace import Pacer, Send
 from wallets.payouts.ethereum_nonces import is_repeatable
 from wallets.payouts.ethereum_overtaken import overtaken_release
-from wallets.payouts.follow import Finding, broadcast_row, families_follow, unfinished
+from wallets.payouts.fee_doubts import doubtful, doubts_find, doubts_settle
+from wallets.payouts.findings import Finding
+from wallets.payouts.follow import broadcast_row, families_follow, unfinished
 from wallets.payouts.records import Kind
 
 log = logging.getLogger(__name__)
@@ -26,16 +29,19 @@ def ethereum_follow(*, asset: Asset, node: EthereumNode, send: Send, pacer: Pace
 
     Raises ChainUnavailable or ChainRefused.
     """
+    doubts_find(coin=asset, block_hashes=node.block_hashes, pacer=pacer)
     _lost_send(asset, node, pacer)
-    rows = unfinished(asset)
-    if not rows:
+    rows, doubts = unfinished(asset), doubtful(asset)
+    if not rows and not doubts:
         return
     height = node.height()
-    receipts = node.receipts([row.txid for row in rows])
+    receipts = node.receipts(sorted({row.txid for row in (*rows, *doubts)}))
     known = node.are_known([row.txid for row in rows])
     findings = {row.txid: _finding(row, receipts[row.txid], known[row.txid], height, asset) for row in rows}
     families_follow(rows=rows, findings=findings, broadcast=node.broadcast, send=send, pacer=pacer)
     overtaken_release(coin=asset, node=node, rows=rows, receipts=receipts, height=height)
+    findings = {row.txid: _finding(row, receipts[row.txid], False, height, asset) for row in doubts}
+    doubts_settle(coin=asset, rows=doubts, findings=findings, send=send)
 
 
 def _finding(row: ChainTransaction, receipt: Receipt | None, is_known: bool, height: int, coin: Asset) -> Finding:
@@ -50,13 +56,13 @@ def _are_moved(row: ChainTransaction, receipt: Receipt) -> bool:
     """Return whether a transaction moved the tokens that it should: what its logs say, to whom it was meant for.
 
     Fewer count, too: they are gone from us, and what the token kept is its receiver's to bear. But nobody else shall
-    be paid so. Nothing does not count.
+    be paid so. Nothing does not count. The contract is the one that was called: what the asset names may change.
     """
-    asked = row.amount or 0
+    asked, contract = row.amount or 0, call_of(row.raw).to
     value = sum(
         payment.value
         for payment in receipt.tokens
-        if (payment.contract, payment.sender, payment.recipient) == (row.asset.contract, row.sender, row.recipient)
+        if (payment.contract, payment.sender, payment.recipient) == (contract, row.sender, row.recipient)
     )
     moved = units_from_chain(value, row.asset.chain_decimals)[0]
     if moved != asked and say_once(f"moved {row.txid}", str(moved)):

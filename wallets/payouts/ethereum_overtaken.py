@@ -45,16 +45,17 @@ def overtaken_release(
             continue
         if say_once(f"overtaken {row.txid}", "nonce"):
             log.error("nonce %d of %s is used, and not by our %s %s", row.nonce, row.sender, row.kind, row.txid)
-        other = _used_by(node, row.sender, row.nonce, height - row.asset.confirmations + 1)
+        other = nonce_user(node, row.sender, row.nonce, height - row.asset.confirmations + 1)
         if other is not None:
             _give_up(coin, row, other)
 
 
-def _used_by(node: EthereumNode, sender: str, nonce: int, height: int) -> str | None:
+def nonce_user(node: EthereumNode, sender: str, nonce: int, height: int) -> str | None:
     """Return the transaction that used a nonce in a block at `height` or before; None where the chain cannot tell.
 
     Steps back, ever further, to a block before which the nonce was free, and from there to the very block. Nodes know
     the counts of recent blocks only: what they cannot tell is left to people.
+    Raises ChainUnavailable, and ChainRefused by what is asked about that block.
     """
     try:
         if height < 1 or node.transaction_count(sender, height) <= nonce:

@@ -8,24 +8,21 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import msgspec
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from trading.engine.commands import Transfer
-from trading.engine.enums import Reason
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.health import say_once, say_over
 from wallets.chains.jsonrpc import ChainRefused
-from wallets.chains.place import Place
 from wallets.cold.booking import cold_posting
-from wallets.ledger.chart import Owner
 from wallets.lock_objects import asset_lock
-from wallets.models import Asset, ChainTransaction, Posting
+from wallets.models import Asset, ChainTransaction
 from wallets.pace import Pacer, Send
 from wallets.payouts.bitcoin_void import void_release
+from wallets.payouts.fee_doubts import doubtful, doubts_find, doubts_settle, fee_command, fees_booked, is_fee_booked
+from wallets.payouts.findings import Finding
 from wallets.payouts.records import UNFINISHED, Status, transaction_news, transaction_sent, transactions_sent
 from wallets.payouts.versions import versions_of, withdrawals_point_to
 
@@ -37,22 +34,19 @@ _FINAL_ROWS = 200
 """The newest final transactions, which a deep reorganisation could take out of the chain."""
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """What the chain says about one of our transactions. `fee` in units, None while it is not certain."""
-
-    place: Place
-    succeeded: bool = True
-    fee: int | None = None
-
-
 def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer) -> None:
     """Look once at every unfinished transaction. Raises ChainUnavailable or ChainRefused."""
+    doubts_find(coin=asset, block_hashes=node.block_hashes, pacer=pacer)
     _lost_send(asset, node, pacer)
     rows = unfinished(asset)
     places = node.places([row.txid for row in rows])
     void_release(coin=asset, rows=rows, places=places)
     findings = {row.txid: Finding(places[row.txid], fee=row.network_fee) for row in rows}
     families_follow(rows=rows, findings=findings, broadcast=node.broadcast, send=send, pacer=pacer)
+    doubts = doubtful(asset)
+    places = node.places([row.txid for row in doubts])
+    findings = {row.txid: Finding(places[row.txid], fee=row.network_fee) for row in doubts}
+    doubts_settle(coin=asset, rows=doubts, findings=findings, send=send)
 
 
 def _lost_send(asset: Asset, node: BitcoinNode, pacer: Pacer) -> None:
@@ -182,36 +176,28 @@ def _is_taken(row: ChainTransaction, broadcast: Callable[[str], str]) -> bool:
 
 
 def _count(row: ChainTransaction, finding: Finding) -> None:
-    confirmations = max(finding.place.confirmations, 0)
-    height = finding.place.block_height
-    if (row.confirmations, row.block_height) == (confirmations, height):
+    place = finding.place
+    confirmations = max(place.confirmations, 0)
+    if (row.confirmations, row.block_height, row.block_hash) == (confirmations, place.block_height, place.block_hash):
         return
-    row.confirmations, row.block_height = confirmations, height
-    if finding.fee not in (None, row.network_fee) and not _has_fee_booked(row):
-        row.network_fee = finding.fee
+    row.confirmations, row.block_height, row.block_hash = confirmations, place.block_height, place.block_hash
     with transaction.atomic():
-        row.save(update_fields=["confirmations", "block_height", "network_fee"])
+        if finding.fee not in (None, row.network_fee) and not is_fee_booked(row):
+            unsent = ChainTransaction.objects.filter(pk=row.pk, fee_sent=False)
+            if unsent.update(network_fee=finding.fee):
+                row.network_fee = finding.fee
+        row.save(update_fields=["confirmations", "block_height", "block_hash"])
         transaction.on_commit(partial(transaction_news, row.pk))
 
 
-def _has_fee_booked(row: ChainTransaction) -> bool:
-    """Return whether the ledger has the network fee, which the row must agree with from then on."""
-    return Posting.objects.filter(reference=row.fee_reference, reason=Reason.NETWORK_FEE).exists()
-
-
 def _finish(row: ChainTransaction, finding: Finding, send: Send) -> None:
-    """End a family whose mined version is deep enough, once its network fee is in the ledger: that of this version."""
+    """End a family whose mined version is deep enough, once its network fee is in the ledger: that of this version.
+
+    If something else is booked for the family, of another version or before a reorganisation, that is corrected next.
+    """
     assert row.network_fee is not None
-    if row.network_fee and not _has_fee_booked(row):
-        fee = Transfer(
-            reference=row.fee_reference,
-            debit=Owner.NETWORK_FEES,
-            credit=Owner.CHAIN,
-            asset=row.fee_asset_id,
-            amount=row.network_fee,
-            reason=Reason.NETWORK_FEE,
-        )
-        send([fee])
+    if row.network_fee and not is_fee_booked(row):
+        send([fee_command(row)])
         return
     posting = cold_posting(row, finding.succeeded)
     if posting is not None:
@@ -225,3 +211,5 @@ def _finish(row: ChainTransaction, finding: Finding, send: Send) -> None:
         ended = ChainTransaction.objects.filter(pk=row.pk, status__in=UNFINISHED)
         if ended.update(status=status, confirmed_at=timezone.now()):
             log.info("%s %s is %s", row.kind, row.txid, status)
+            if finding.fee not in (None, fees_booked(row)):
+                versions_of(row).update(fee_in_doubt=True)

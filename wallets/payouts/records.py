@@ -15,7 +15,7 @@ from wallets.control.consent import missing_consent
 from wallets.control.switch import withdrawals_halted
 from wallets.lock_objects import withdrawals_lock
 from wallets.models import Asset, ChainTransaction, Hold, Withdrawal
-from wallets.news import withdrawal_news
+from wallets.news import withdrawals_news
 from wallets.payouts.versions import withdrawals_of
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,9 @@ def withdrawals_signed(withdrawals: Sequence[Withdrawal], record: ChainTransacti
         withdrawal.transaction = record
         withdrawal.status = Withdrawal.Status.SIGNED
         log.info("withdrawal %s is signed: %s", withdrawal.pk, record.txid)
-        transaction.on_commit(partial(withdrawal_news, withdrawal))
-    Withdrawal.objects.bulk_update(withdrawals, ["transaction", "status"])
+    rows = Withdrawal.objects.filter(pk__in=[withdrawal.pk for withdrawal in withdrawals])
+    rows.update(transaction=record, status=Withdrawal.Status.SIGNED)
+    transaction.on_commit(partial(withdrawals_news, withdrawals))
 
 
 def payments_signed(payments: Sequence[tuple[Withdrawal, ChainTransaction]]) -> None:
@@ -96,7 +97,7 @@ def payments_signed(payments: Sequence[tuple[Withdrawal, ChainTransaction]]) -> 
         withdrawal.status = Withdrawal.Status.SIGNED
         tied.append((record.pk, withdrawal.status, pk.get_db_prep_value(withdrawal.pk, connection)))
         log.info("withdrawal %s is signed: %s", withdrawal.pk, record.txid)
-        transaction.on_commit(partial(withdrawal_news, withdrawal))
+    transaction.on_commit(partial(withdrawals_news, [withdrawal for withdrawal, _ in payments]))
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE wallets_withdrawal SET transaction_id = %s, status = %s WHERE id = %s", tied)
 
@@ -119,7 +120,7 @@ def transactions_sent(records: Sequence[ChainTransaction]) -> None:
             row.status = Withdrawal.Status.BROADCAST
             if row.transaction_id in known:
                 row.transaction = known[row.transaction_id]
-            transaction.on_commit(partial(withdrawal_news, row))
+        transaction.on_commit(partial(withdrawals_news, rows))
 
 
 def transaction_sent(record: ChainTransaction) -> None:
@@ -137,5 +138,4 @@ def transaction_sent(record: ChainTransaction) -> None:
 def transaction_news(pk: int) -> None:
     """Tell the browsers of everyone whose withdrawal a transaction pays."""
     record = ChainTransaction.objects.get(pk=pk)
-    for withdrawal in withdrawals_of(record).select_related("asset", "transaction"):
-        withdrawal_news(withdrawal)
+    withdrawals_news(list(withdrawals_of(record).select_related("asset", "transaction")))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from mex.database import read_snapshot
 from mex.limits import SOLVENCY_PROOFS_KEPT
-from wallets.chains.holdings import ChainBusy, Coins, coins_read
+from wallets.chains.holdings import AddressCoins, ChainBusy, Coins, Role, coins_read, cold_recipients
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.control.switch import halt
 from wallets.ledger.solvency import Books, books_read, cover_of, shortfalls_of
@@ -66,7 +66,7 @@ def report_take() -> SolvencyReport:
         report.save(force_insert=True)
         for asset in assets:
             row = _asset_row(report, asset, tops[asset.code], *readings[asset.pk])
-            _addresses_store(row, readings[asset.pk][1])
+            _addresses_store(row, *readings[asset.pk])
             for leaves in rows[asset.pk]:
                 leaves.of = row
             SolvencyLeaves.objects.bulk_create(rows[asset.pk], batch_size=16)
@@ -149,17 +149,28 @@ def _asset_row(report: SolvencyReport, asset: Asset, top: Node, books: Books, co
         row.unknown = coins[:_REASON_CHARS_MAX]
     else:
         cover = cover_of(books, coins)
-        row.coins = coins.units + coins.cold
+        row.coins = cover.at_hand + cover.cold
         row.in_flight = cover.in_flight - cover.cold_in_flight
         row.height, row.block_hash = coins.height, coins.block_hash
     row.save(force_insert=True)
     return row
 
 
-def _addresses_store(row: SolvencyAsset, coins: Coins | str) -> None:
+def _addresses_store(row: SolvencyAsset, books: Books, coins: Coins | str) -> None:
     if not isinstance(coins, str):
-        rows = [SolvencyAddress(of=row, address=one.address, role=one.role, units=one.units) for one in coins.addresses]
+        told = _told(coins.addresses, cover_of(books, coins).cold, cold_recipients(row.asset))
+        rows = [SolvencyAddress(of=row, address=one.address, role=one.role, units=one.units) for one in told]
         SolvencyAddress.objects.bulk_create(rows, batch_size=_ADDRESS_ROWS)
+
+
+def _told(addresses: Sequence[AddressCoins], cold: int, recipients: set[str]) -> list[AddressCoins]:
+    """Return what is told of addresses: at cold ones no more than counts, beginning with those that we sent to."""
+    told = [one for one in addresses if one.role != Role.COLD]
+    for one in sorted(addresses, key=lambda one: one.address not in recipients):
+        if one.role == Role.COLD and cold > 0:
+            told.append(AddressCoins(one.address, one.role, min(one.units, cold)))
+            cold -= min(one.units, cold)
+    return told
 
 
 def _judge(asset: Asset, books: Books, coins: Coins | str) -> None:
@@ -173,7 +184,7 @@ def _judge(asset: Asset, books: Books, coins: Coins | str) -> None:
     in_a_block = (Deposit.Status.CONFIRMING, Deposit.Status.COLLECTING)
     deposits = Deposit.objects.filter(asset=asset, status__in=in_a_block)
     expected = deposits.aggregate(total=Sum("amount"))["total"] or 0
-    unexplained = cover.hot - books.held_outside - expected
+    unexplained = cover.hot - books.held_outside - expected + cover.cold_unexplained
     HotWallet.objects.filter(asset=asset).update(unexplained=unexplained)
 
 

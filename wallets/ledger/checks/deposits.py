@@ -13,10 +13,12 @@ from wallets.models import Deposit
 _S = Deposit.Status
 _CHAIN = str(int(Owner.CHAIN))
 _DEPOSIT, _REVERSAL, _LOSS = int(Reason.DEPOSIT), int(Reason.REVERSAL), int(Reason.LOSS)
+_RECOUP = int(Reason.RECOUP)
 _PATIENCE = 10
 """Blocks after which a worker that looks at the chain must have decided what to do with a lost deposit."""
 
 _REFERENCE = "'deposit:' || d.id || CASE WHEN d.reversals > 0 THEN ':' || d.reversals ELSE '' END"
+_REFERENCE_BEFORE = "'deposit:' || d.id || CASE WHEN d.reversals > 1 THEN ':' || (d.reversals - 1) ELSE '' END"
 _LOST = f"d.status IN ('{_S.SEEN}', '{_S.ORPHANED}') AND d.credited_at IS NOT NULL AND d.lost_at_height IS NOT NULL"
 _LEAVING = f"d.status = '{_S.REVERSED}' AND d.credited_at IS NOT NULL"
 _HANDED_OVER = (
@@ -135,5 +137,30 @@ CHECKS = (
             f" WHERE l.reason = {_LOSS} AND r.id IS NULL ORDER BY l.reference"
         ),
         says=LEG_SAYS + " is posted, but nothing was taken back for it",
+    ),
+    Check(
+        name="deposits that come back give back what they cost",
+        noun="deposits",
+        examined=count("wallets_deposit", "reversals > 0"),
+        differences=(
+            "SELECT d.asset_id, c.reference, COALESCE(l.amount, 0), COALESCE(r.amount, 0) FROM wallets_deposit d"
+            f" JOIN wallets_posting c ON c.reference = {_REFERENCE} AND c.reason = {_DEPOSIT}"
+            f" LEFT JOIN wallets_posting l ON l.reference = {_REFERENCE_BEFORE} AND l.reason = {_LOSS}"
+            f" LEFT JOIN wallets_posting r ON r.reference = c.reference AND r.reason = {_RECOUP}"
+            " WHERE d.reversals > 0 AND COALESCE(l.amount, 0) <> COALESCE(r.amount, 0) ORDER BY c.reference"
+        ),
+        says="{0}: taken back before, it cost {1} units, and {2} of them were given back",
+    ),
+    Check(
+        name="what is given back to the losses is of a deposit that came back",
+        noun="postings",
+        examined=count("wallets_posting", f"reason = {_RECOUP}"),
+        differences=(
+            "SELECT r.asset_id, r.reference, r.reason, r.debit, r.credit, r.amount FROM wallets_posting r"
+            f" LEFT JOIN wallets_posting c ON c.reference = r.reference AND c.reason = {_DEPOSIT}"
+            " AND c.asset_id = r.asset_id AND c.credit = r.debit AND c.amount >= r.amount"
+            f" WHERE r.reason = {_RECOUP} AND c.id IS NULL ORDER BY r.reference"
+        ),
+        says=LEG_SAYS + " is posted, but no such deposit was credited",
     ),
 )

@@ -19,15 +19,32 @@ _UNFINISHED = (
 _ENDED = f"'{ChainTransaction.Status.CONFIRMED}', '{ChainTransaction.Status.FAILED}'"
 
 
-def _network_fees(where: str) -> str:
+def _network_fees(transactions: str, corrections: str) -> str:
+    """Return the legs of network fees: one for each transaction, and one for each correction of what it cost."""
+    source = f"wallets_feecorrection f JOIN wallets_chaintransaction c ON c.id = f.transaction_id WHERE {corrections}"
+    reference = "'network-fee:' || f.transaction_id || ':' || f.number"
+    return " UNION ALL ".join(
+        [
+            _fee_leg(
+                f"wallets_chaintransaction WHERE network_fee > 0 AND {transactions}",
+                "'network-fee:' || id",
+                "network_fee",
+            ),
+            _fee_leg(f"{source} AND f.amount > 0", reference, "f.amount"),
+            _fee_leg(f"{source} AND f.amount < 0", reference, "-f.amount", debit=_CHAIN, credit=_NETWORK),
+        ]
+    )
+
+
+def _fee_leg(source: str, reference: str, amount: str, *, debit: str = _NETWORK, credit: str = _CHAIN) -> str:
     return leg(
-        f"wallets_chaintransaction WHERE network_fee > 0 AND {where}",
-        reference="'network-fee:' || id",
+        source,
+        reference=reference,
         reason=Reason.NETWORK_FEE,
-        debit=_NETWORK,
-        credit=_CHAIN,
+        debit=debit,
+        credit=credit,
         asset="fee_asset_id",
-        amount="network_fee",
+        amount=amount,
     )
 
 
@@ -159,14 +176,14 @@ CHECKS = (
         name="network fees are posted",
         noun="transactions",
         examined=count("wallets_chaintransaction"),
-        differences=without(_network_fees(f"status IN ({_ENDED})"), postings(Reason.NETWORK_FEE)),
+        differences=without(_network_fees(f"status IN ({_ENDED})", "NOT c.fee_in_doubt"), postings(Reason.NETWORK_FEE)),
         says=LEG_SAYS + " is not posted",
     ),
     Check(
         name="network fee postings have a transaction",
         noun="postings",
         examined=count("wallets_posting", f"reason = {int(Reason.NETWORK_FEE)}"),
-        differences=without(postings(Reason.NETWORK_FEE), _network_fees("1 = 1")),
+        differences=without(postings(Reason.NETWORK_FEE), _network_fees("1 = 1", "1 = 1")),
         says=LEG_SAYS + " is posted, but no transaction cost that",
     ),
     Check(
@@ -182,6 +199,7 @@ CHECKS = (
             f" AND credit IN ({_CHAIN}, {int(Owner.FUNDING)})"
             f" WHEN {int(Reason.REVERSAL)} THEN debit > 0 AND credit = {_CHAIN}"
             f" WHEN {int(Reason.LOSS)} THEN debit = {int(Owner.LOSS)} AND credit > 0"
+            f" WHEN {int(Reason.RECOUP)} THEN debit > 0 AND credit = {int(Owner.LOSS)}"
             f" WHEN {int(Reason.COLD)} THEN debit IN ({_CHAIN}, {int(Owner.COLD)})"
             f" AND credit IN ({_CHAIN}, {int(Owner.COLD)})"
             " ELSE FALSE END ORDER BY reference"
