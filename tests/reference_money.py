@@ -40,9 +40,11 @@ def transfer(exchange: ReferenceState, command: Transfer) -> None:
         exchange.refuse(Reject.INVALID)
     elif (command.reference, command.reason) in exchange.transfers:
         exchange.tell(TransferRepeated(command.reference))
-    elif not makes_sense(command.reference, asset, amount, debit, credit) or debit == credit:
-        exchange.refuse(Reject.INVALID)
-    elif command.recoup and not recoups_something(command):
+    elif (
+        not makes_sense(command.reference, asset, amount, debit, credit)
+        or debit == credit
+        or (command.recoup and not recoups_something(command))
+    ):
         exchange.refuse(Reject.INVALID)
     elif command.reason is Reason.REVERSAL:
         reverse(exchange, command)

@@ -300,34 +300,6 @@ def test_an_operators_own_coins_are_funding(bank: Desk) -> None:
     assert (posting.debit, posting.credit, posting.reference) == (Owner.CHAIN, Owner.FUNDING, f"funding:{txid}")
 
 
-def test_a_transaction_is_booked_once_however_its_id_is_typed(bank: Desk) -> None:
-    """The trap: the node takes capital letters, and a reference with them would be another one."""
-    txid = bank.chain.pay(bank.node.change_address(), COIN)
-    bank.chain.mine(3)
-    arrival = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid)
-    again = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid.upper())
-
-    both = [arrival_booking(bank.btc, one, from_cold=False) for one in (arrival, again)]
-    bank.books.send(both)
-
-    assert both[0] == both[1]
-    assert bank.books.balance(Owner.FUNDING, bank.btc.pk) == (COIN, 0)
-    for is_cold in (False, True):
-        with pytest.raises(OfferRefused, match="booked already"):
-            arrival_booking(bank.btc, again, from_cold=is_cold)
-
-
-def test_a_transaction_of_our_own_is_ours_however_its_id_is_typed(bank: Desk) -> None:
-    txid = bank.chain.pay(bank.node.change_address(), COIN)
-    bank.chain.mine(3)
-    ChainTransaction.objects.create(asset=bank.btc, fee_asset=bank.btc, kind="withdrawal", txid=txid, raw="00")
-
-    typed = bitcoin_arrival(asset=bank.btc, node=bank.node, txid=txid.upper())
-
-    with pytest.raises(OfferRefused, match="our own"):
-        arrival_booking(bank.btc, typed, from_cold=False)
-
-
 def test_deposits_and_change_are_no_funding(bank: Desk) -> None:
     deposit = bank.chain.pay(bank.node.addresses_new(1)[0], COIN)
     own = bank.node.payment_sign(bank.chain.fresh_address(), COIN // 10, 5)

@@ -52,8 +52,8 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag_field="tag",
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag_field="tag", tag=3, gc=False):
     """Move funds between two ledger accounts, once per `reference` and reason, however often it is sent.
 
-    `recoup`, of a DEPOSIT or REVERSAL: what the deposit cost us when it was taken back before. A credit gives so much of
-    it back to the losses; taking it back again costs us at least that.
+    `recoup`, of a DEPOSIT or REVERSAL: what the deposit cost us when it was taken back before. A credit gives so much
+    of it back to the losses; taking it back again costs us at least that.
     """
 
     reference: str

@@ -53,7 +53,7 @@ class PrivateNode(msgspec.Struct, frozen=True):
         return _extended(_TPRV if testnet else _XPRV, self, bytes(1) + self.key)
 
     def wif(self, *, testnet: bool = False) -> str:
-        """Return this node's own key as wallets import it. With the extended public key above it, all its siblings follow."""
+        """Return this node's own key as wallets import it. With the public key above it, all its siblings follow."""
         return str(CBase58Data.from_bytes(self.key + _WIF_COMPRESSED, _WIF_VERSION[testnet]))
 
     def fingerprint(self) -> bytes:

@@ -56,7 +56,7 @@ def posted_references(deposits: Sequence[Deposit], reason: Reason) -> set[str]:
 
 
 def costs_of(deposits: Sequence[Deposit]) -> dict[int, int]:
-    """Return what deposits (by id) cost us, in units, when they were taken back the last time; without those of no cost.
+    """Return what deposits (by id) cost us, in units, when they were taken back last; without those of no cost.
 
     Credited again, they give it back first: their owner has spent it already.
     """
