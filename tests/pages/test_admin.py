@@ -106,6 +106,11 @@ def url(model: type[Model], rest: str = "") -> str:
     return f"/admin/{model._meta.app_label}/{model._meta.model_name}/{rest}"
 
 
+def test_the_admin_has_the_icon_of_mex(operator: Client) -> None:
+    """Without one, browsers ask for /favicon.ico, which is not there."""
+    assert '<link rel="icon" href="/static/img/favicon.svg"' in operator.get("/admin/").text
+
+
 def test_every_model_is_in_the_admin() -> None:
     assert [model for model in MODELS if not admin.site.is_registered(model)] == []
 
