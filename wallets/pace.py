@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
+import uuid
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeAlias
 
 import redis
@@ -34,6 +35,30 @@ class Pacer:
             self._next.clear()
         self._next[key] = (now + wait, min(wait * 2, _LONGEST_S))
         return True
+
+
+class Aside:
+    """What could not be paid: tried again after 2 s, 4 s, 8 s, up to a minute, and in nobody's way until then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[uuid.UUID, tuple[float, float]] = {}
+
+    def put(self, key: uuid.UUID) -> None:
+        """Set something aside, for longer each time."""
+        if len(self._until) >= _KEYS_MAX:
+            self._until.clear()
+        wait = min(self._until[key][1] * 2, _LONGEST_S) if key in self._until else _FIRST_S
+        self._until[key] = (self._clock() + wait, wait)
+
+    def take(self, keys: Iterable[uuid.UUID]) -> None:
+        """Forget what was paid."""
+        for key in keys:
+            self._until.pop(key, None)
+
+    def __contains__(self, key: object) -> bool:
+        """Return whether something is to be left alone for now."""
+        return isinstance(key, uuid.UUID) and key in self._until and self._clock() < self._until[key][0]
 
 
 class Courier:

@@ -25,9 +25,8 @@ from wallets.deposits.ethereum import ethereum_scan
 from wallets.deposits.pool import bitcoin_pool_fill, ethereum_pool_fill
 from wallets.deposits.unexplained import unexplained_tell
 from wallets.models import Asset, Chain, ChainTransaction
-from wallets.pace import Courier, Pacer
+from wallets.pace import Aside, Courier, Pacer
 from wallets.payouts.bitcoin import bitcoin_sign
-from wallets.payouts.bitcoin_batch import Aside
 from wallets.payouts.bitcoin_bump import bitcoin_bump, bitcoin_bump_one
 from wallets.payouts.bitcoin_consolidate import bitcoin_consolidate
 from wallets.payouts.ethereum import ethereum_sign

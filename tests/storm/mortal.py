@@ -11,8 +11,7 @@ from typing import Any
 
 from tests.crash.doomed_worker import STEPS, TASKS, step_label
 from wallets import tasks
-from wallets.pace import Courier, Pacer
-from wallets.payouts.bitcoin_batch import Aside
+from wallets.pace import Aside, Courier, Pacer
 
 _STRIKES_MAX = 14
 

@@ -16,8 +16,10 @@ from tests.wallets.books import Books
 from tests.wallets.desk import GIFT, Desk
 from tests.wallets.key_files import as_signer
 from tests.wallets.nodes import Anvil, Bitcoind
+from tests.wallets.payouts import ETHER
 from tests.wallets.tokens import scan
 from wallets import services
+from wallets.chains import keys
 from wallets.deposits.contracts import contract_deploy
 from wallets.deposits.pool import ethereum_pool_fill
 from wallets.models import Asset
@@ -110,6 +112,21 @@ def eth(ledger_db: None, key_file: Path) -> Asset:
         "withdrawal_min": 1_000_000,
     }
     return Asset.objects.update_or_create(code="ETH", defaults=columns)[0]
+
+
+@pytest.fixture
+def hot(anvil: Anvil, eth: Asset) -> Anvil:
+    """The node, with 10 ETH at our hot address; modules about another asset have a `hot` of their own."""
+    anvil.pay(keys.hot_address(), 10 * ETHER)
+    anvil.mine()
+    return anvil
+
+
+@pytest.fixture
+def rich(books: Books, alice: User, eth: Asset) -> User:
+    """Alice, with 100 ETH in the books."""
+    books.give(alice.pk, eth.pk, 100 * 10**8)
+    return alice
 
 
 @pytest.fixture

@@ -38,20 +38,6 @@ AMOUNT = 200_000_000
 FEE = 50_000
 
 
-@pytest.fixture
-def hot(anvil: Anvil, eth: Asset) -> Anvil:
-    """The node, with 10 ETH at our hot address."""
-    anvil.pay(keys.hot_address(), 10 * ETHER)
-    anvil.mine()
-    return anvil
-
-
-@pytest.fixture
-def rich(books: Books, alice: User, eth: Asset) -> User:
-    books.give(alice.pk, eth.pk, GIFT)
-    return alice
-
-
 def grow_old() -> None:
     """Let what was signed wait for longer than it should."""
     ChainTransaction.objects.update(created_at=timezone.now() - timedelta(hours=1))

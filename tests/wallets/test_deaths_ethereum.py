@@ -14,7 +14,7 @@ from pytest_django import Settings
 from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.nodes import Anvil
-from tests.wallets.payouts import ETHER, UNIT, coin, finish, follow, fresh_address, request, send_stored, sign, status
+from tests.wallets.payouts import UNIT, coin, finish, follow, fresh_address, request, send_stored, sign, status
 from tests.wallets.test_nonces_ethereum import foreign
 from tests.wallets.tokens import DOLLAR, mine_and_scan
 from wallets.chains import keys
@@ -28,20 +28,6 @@ NET = (AMOUNT - 50_000) * UNIT
 
 class Killed(BaseException):
     """Stands for SIGKILL: nothing may catch it."""
-
-
-@pytest.fixture
-def hot(anvil: Anvil, eth: Asset) -> Anvil:
-    """The node, with 20 ETH at our hot address."""
-    anvil.pay(keys.hot_address(), 20 * ETHER)
-    anvil.mine()
-    return anvil
-
-
-@pytest.fixture
-def rich(books: Books, alice: User, eth: Asset) -> User:
-    books.give(alice.pk, eth.pk, 10**10)
-    return alice
 
 
 @pytest.fixture(params=["before", "after"])

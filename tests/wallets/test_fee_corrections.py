@@ -6,29 +6,15 @@ from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.desk import Desk, statuses, stuck
 from tests.wallets.nodes import Anvil
-from tests.wallets.payouts import ETHER, UNIT, finish, follow, fresh_address, request, sign, status
+from tests.wallets.payouts import UNIT, finish, follow, fresh_address, request, sign, status
 from tests.wallets.test_deaths_ethereum import die_once
 from trading.engine.enums import Reason
-from wallets.chains import keys
 from wallets.ledger.audit import check_database
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, FeeCorrection, Posting
 from wallets.payouts import fee_doubts
 
 GWEI = 10**9
-
-
-@pytest.fixture
-def hot(anvil: Anvil, eth: Asset) -> Anvil:
-    anvil.pay(keys.hot_address(), 10 * ETHER)
-    anvil.mine()
-    return anvil
-
-
-@pytest.fixture
-def rich(books: Books, alice: User, eth: Asset) -> User:
-    books.give(alice.pk, eth.pk, 10**10)
-    return alice
 
 
 def complaints() -> list[str]:

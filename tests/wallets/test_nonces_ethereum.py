@@ -11,7 +11,6 @@ from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.nodes import Anvil
 from tests.wallets.payouts import (
-    ETHER,
     UNIT,
     coin,
     finish,
@@ -35,20 +34,6 @@ GIFT = 10**10
 AMOUNT = 200_000_000
 FEE = 50_000
 NET = (AMOUNT - FEE) * UNIT
-
-
-@pytest.fixture
-def hot(anvil: Anvil, eth: Asset) -> Anvil:
-    """The node, with 20 ETH at our hot address."""
-    anvil.pay(keys.hot_address(), 20 * ETHER)
-    anvil.mine()
-    return anvil
-
-
-@pytest.fixture
-def rich(books: Books, alice: User, eth: Asset) -> User:
-    books.give(alice.pk, eth.pk, GIFT)
-    return alice
 
 
 def pay(rich: User, eth: Asset, books: Books, count: int = 1) -> list[Withdrawal]:

@@ -12,9 +12,9 @@ from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, inputs_of
 from wallets.chains.psbt import psbt_read
 from wallets.chains.scripts import script_of, transaction_of
 from wallets.models import ChainTransaction, Hold
+from wallets.pace import Aside
 from wallets.payouts import bitcoin as payouts_bitcoin
 from wallets.payouts.bitcoin import bitcoin_sign
-from wallets.payouts.bitcoin_batch import Aside
 
 COIN = 100_000_000
 

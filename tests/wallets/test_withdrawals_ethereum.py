@@ -32,20 +32,6 @@ AMOUNT = 200_000_000
 FEE = 50_000
 
 
-@pytest.fixture
-def hot(anvil: Anvil, eth: Asset) -> Anvil:
-    """The node, with 10 ETH at our hot address."""
-    anvil.pay(keys.hot_address(), 10 * ETHER)
-    anvil.mine()
-    return anvil
-
-
-@pytest.fixture
-def rich(books: Books, alice: User, eth: Asset) -> User:
-    books.give(alice.pk, eth.pk, GIFT)
-    return alice
-
-
 def request(user: User, eth: Asset, books: Books, address: str, amount: int = AMOUNT) -> Withdrawal:
     return services.withdrawal_request(user_id=user.pk, asset=eth, address=address, amount=amount, send=books.send)
 

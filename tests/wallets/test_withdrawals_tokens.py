@@ -21,8 +21,8 @@ from wallets.deposits.contracts import contract_adopt
 from wallets.deposits.pool import ethereum_pool_fill
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Deposit
+from wallets.pace import Aside
 from wallets.payouts import ethereum, ethereum_records
-from wallets.payouts.bitcoin_batch import Aside
 from wallets.payouts.ethereum import ethereum_sign
 from wallets.payouts.progress import PAYMENT_REFUSED
 

@@ -14,7 +14,8 @@ from wallets.chains.health import say_once, say_over
 from wallets.chains.scripts import PaymentWrong
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction, Withdrawal
-from wallets.payouts.bitcoin_batch import Aside, batch_next
+from wallets.pace import Aside
+from wallets.payouts.bitcoin_batch import batch_next
 from wallets.payouts.bitcoin_build import payment_build
 from wallets.payouts.bitcoin_coins import (
     Outpoint,

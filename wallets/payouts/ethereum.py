@@ -17,7 +17,7 @@ from wallets.chains.health import say_once, say_over
 from wallets.control.ending import is_endable, withdrawal_end
 from wallets.lock_objects import asset_lock, withdrawal_lock
 from wallets.models import Asset, Withdrawal
-from wallets.payouts.bitcoin_batch import Aside
+from wallets.pace import Aside
 from wallets.payouts.ethereum_fees import Fees, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_tokens, promised_wei, purse_read
 from wallets.payouts.ethereum_nonces import coin_of, nonce_next
