@@ -34,7 +34,7 @@ from wallets.chains.addresses import address_normalize
 from wallets.chains.segwit import AddressMalformed
 from wallets.control.accounts import frozen_because
 from wallets.control.book import book_check
-from wallets.control.limits import limit_check
+from wallets.control.limits import is_to_be_approved, limit_check
 from wallets.control.second_factor import Origin, WithdrawalFacts, is_second_factor_set, second_factor_check
 from wallets.control.switch import withdrawals_halted
 from wallets.lock_objects import account_lock
@@ -142,7 +142,7 @@ def withdrawal_request(
             fee=asset.withdrawal_fee,
             client_id=client_id,
             needs_email=settings.WITHDRAWAL_EMAILS and origin == Origin.PAGE,
-            needs_approval=asset.approval_above is not None and amount > asset.approval_above,
+            needs_approval=is_to_be_approved(user_id=user_id, asset=asset, amount=amount),
         )
         transaction.on_commit(partial(_announce, withdrawal, send))
     log.info("withdrawal %s of %d units of %s is requested", withdrawal.pk, amount, asset.code)

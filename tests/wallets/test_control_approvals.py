@@ -2,10 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
@@ -45,6 +47,21 @@ def olga(ledger_db: None) -> User:
 def otto(ledger_db: None) -> User:
     """Another operator."""
     return operator("otto")
+
+
+def test_many_small_ones_are_looked_at_like_the_large_one_that_they_make(
+    btc: Asset, books: Books, alice: User, bob: User
+) -> None:
+    """What leaves an account in 24 hours without an operator is never more than the threshold."""
+    for user in (alice, bob):
+        books.give(user.pk, btc.pk, 10 * ONE)
+    of_alice = [ask(alice, btc, books, amount) for amount in (ONE // 2, ONE // 2, 20_000, 2 * ONE)]
+    of_bob = ask(bob, btc, books, ONE)
+    Withdrawal.objects.filter(user=alice).update(requested_at=timezone.now() - timedelta(hours=25))
+    on_the_next_day = ask(alice, btc, books, ONE)
+
+    assert [row.needs_approval for row in of_alice] == [False, False, True, True]
+    assert (of_bob.needs_approval, on_the_next_day.needs_approval) == (False, False)
 
 
 def test_above_the_threshold_it_waits_and_at_it_it_does_not(btc: Asset, books: Books, alice: User) -> None:

@@ -27,6 +27,7 @@ from wallets.chains import keys
 from wallets.chains.ethereum import GWEI, EthereumNode
 from wallets.models import Asset, ChainTransaction, Withdrawal
 from wallets.payouts.ethereum import ethereum_sign
+from wallets.payouts.ethereum_bumps import ethereum_bump_one
 from wallets.payouts.ethereum_gaps import ethereum_gaps_fill
 from wallets.payouts.records import Kind
 
@@ -199,9 +200,14 @@ def test_a_failed_payment_that_the_chain_lost_leaves_a_hole_that_is_filled(
     sign(hot, eth)
 
     fill(hot)
+    filler = ChainTransaction.objects.get(kind=Kind.FILLER)
+    ethereum_bump_one(asset=eth, node=hot.node, txid=filler.txid)
+    raised = ChainTransaction.objects.filter(kind=Kind.FILLER).count()
+    ChainTransaction.objects.filter(kind=Kind.FILLER).exclude(pk=filler.pk).delete()
     finish(hot, books)
     finish(hot, books)
 
+    assert raised == 2, "a filler that offers too little would keep all later payments waiting"
     assert ended == ("rejected", "failed")
     assert rows() == [("withdrawal", 0, "failed"), ("withdrawal", 1, "confirmed"), ("filler", 0, "confirmed")]
     assert received(hot, [refused, *later]) == [0, NET]

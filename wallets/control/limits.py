@@ -53,12 +53,26 @@ def limit_check(*, user_id: int, asset: Asset, amount: int) -> None:
         raise WithdrawalLimitExceeded()
 
 
+def is_to_be_approved(*, user_id: int, asset: Asset, amount: int) -> bool:
+    """Return whether an operator has to look at a withdrawal: with it, more would leave in 24 hours that none looks at.
+
+    Else a large one could go out in parts. To be called with the account's lock, as `limit_check`.
+    """
+    if asset.approval_above is None:
+        return False
+    unseen = _counted(user_id, timezone.now()).filter(asset=asset, needs_approval=False)
+    return amount + (unseen.aggregate(total=Sum("amount"))["total"] or 0) > asset.approval_above
+
+
 def _limits(user_id: int) -> QuerySet[TierLimit]:
     tier = WithdrawalRules.objects.filter(user_id=user_id).exclude(tier=None).values_list("tier", flat=True).first()
     return TierLimit.objects.filter(Q(tier__is_default=True) if tier is None else Q(tier=tier))
 
 
 def _used(user_id: int, now: datetime) -> dict[int, int]:
+    return dict(_counted(user_id, now).values_list("asset").annotate(total=Sum("amount")))
+
+
+def _counted(user_id: int, now: datetime) -> QuerySet[Withdrawal]:
     since = now - timedelta(hours=WITHDRAWAL_WINDOW_HOURS)
-    rows = Withdrawal.objects.filter(user_id=user_id, requested_at__gt=since).exclude(status__in=_DOES_NOT_COUNT)
-    return dict(rows.values_list("asset").annotate(total=Sum("amount")))
+    return Withdrawal.objects.filter(user_id=user_id, requested_at__gt=since).exclude(status__in=_DOES_NOT_COUNT)

@@ -24,7 +24,7 @@ from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
 from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
 from wallets.payouts.ethereum_sweeps import gas_fund
 from wallets.payouts.follow import unfinished
-from wallets.payouts.records import UNFINISHED, Kind
+from wallets.payouts.records import UNFINISHED, Kind, Status
 from wallets.payouts.versions import NotBumped, versions_of
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
     with transaction.atomic():
         asset_lock(coin.pk)
         versions = list(versions_of(row).order_by("pk"))
-        if versions[-1].pk != row.pk or any(one.confirmations or one.status not in UNFINISHED for one in versions):
+        if versions[-1].pk != row.pk or versions[-1].status not in UNFINISHED or any(map(_is_in_chain, versions)):
             return 0
         dearest = max(call_of(one.raw).cost_max for one in versions)
         others = promised_wei(row.sender, purse.height) - dearest
@@ -133,6 +133,11 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
     say_over(f"bump {row.txid}")
     log.info("%s %s waits for a block: %s offers %d wei per gas", row.kind, row.txid, bump.txid, fees.cap)
     return 0
+
+
+def _is_in_chain(version: ChainTransaction) -> bool:
+    """Return whether a block has it. What failed or was overtaken in a chain that is gone has lost its nonce again."""
+    return version.status == Status.CONFIRMED or (version.status in UNFINISHED and version.confirmations > 0)
 
 
 def _key(row: ChainTransaction) -> bytes | None:
