@@ -116,7 +116,7 @@ def _trade(number: int, market: Market) -> Row:
 
 def _write(table: Table, rows: Iterator[Row]) -> None:
     while chunk := list(itertools.islice(rows, CHUNK)):
-        writer().commit(FENCE, [settings.MEX_SHARD], [Work(How.INSERT, table, chunk)])
+        writer().write(FENCE, [settings.MEX_SHARD], [Work(How.INSERT, table, chunk)]).commit()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -54,7 +54,7 @@ class Node:
                 self.seconds += time.perf_counter() - began
                 self.calls += 1
 
-        JsonRpc._exchange = counted  # type: ignore[method-assign]
+        JsonRpc._exchange = counted  # type: ignore[assignment, method-assign]
 
 
 def until(condition: Callable[[], bool], step: Callable[[], None]) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from channels.consumer import AsyncConsumer
-from channels.exceptions import StopConsumer
 
 from accounts import authentication
 from accounts.authentication import Caller
@@ -34,16 +32,12 @@ log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
-class UnknownConsumer(AsyncConsumer):
+class UnknownConsumer(Socket):
     """Closes connections to paths that do not exist."""
 
     async def websocket_connect(self, message: Mapping[str, Any]) -> None:
         """Refuse the handshake."""
         await self.send({"type": "websocket.close", "code": NOT_FOUND})
-
-    async def websocket_disconnect(self, message: Mapping[str, Any]) -> None:
-        """End."""
-        raise StopConsumer
 
 
 class Subscription:

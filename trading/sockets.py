@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from channels.consumer import AsyncConsumer
+from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
@@ -32,13 +32,14 @@ class Socket(AsyncConsumer):
     async def dispatch(self, message: Mapping[str, Any]) -> None:
         """Hand a message over.
 
-        Channels closes stale database connections before each message, by way of a thread. Calling super() for frames
-        looks right, but costs five times the rest of the work, and these consumers never touch the ORM themselves.
+        Channels closes stale database connections before each message, by way of a thread. Calling super() looks right,
+        but costs five times the rest of the work, and these consumers never touch the ORM themselves.
         """
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_connect(self, message: Mapping[str, Any]) -> None:
+        """Answer a handshake."""
+        raise NotImplementedError
 
     async def websocket_receive(self, message: Mapping[str, Any]) -> None:
         """Take a frame."""

@@ -9,7 +9,7 @@ from bench.engines import Row
 from bench.oracle import BUY, CANCEL, REST, Command, Resting, Trade
 
 
-class _Listener(liquibook.OrderListener):  # type: ignore[misc]  # made by SWIG, without types
+class _Listener(liquibook.OrderListener):  # made by SWIG, without types
     """Keeps fills. The orders that it is given live only as long as the call, so their numbers are read in it."""
 
     def __init__(self) -> None:

@@ -69,7 +69,7 @@ class MexCore:
 
     def __init__(self) -> None:
         self.core = funded_core()
-        self._answers: list[list[Event]] = []
+        self._answers: list[Sequence[Event]] = []
         self._batches: list[object] = []
         self._now_ms = NOW_MS
 

@@ -5,6 +5,7 @@ process works on them until it comes by the step, where it kills itself with SIG
 all is finished. Prints one JSON object: what was paid in, and the steps that no fork came by.
 """
 
+import itertools
 import json
 import os
 import random
@@ -32,6 +33,10 @@ PLACES = {step_label(place, name) for steps in STEPS.values() for place, name in
 LABELS = sorted(f"{when} {place}" for place in PLACES for when in ("before", "after"))
 _CASE_S = 60.0
 _UNREACHED = 3
+_SMALL_COINS = 10
+"""Deposits that make the signer consolidate, whatever withdrawals have left of those before."""
+_CALM_ROUNDS = 6
+"""Rounds after everything is finished in which a fork may still come by what follows: sweeps, consolidation."""
 
 
 class DoomAt:
@@ -66,7 +71,8 @@ def die(label: str, outside: Outside, paid: int) -> bool:
     if child == 0:
         for queue in STEPS:
             arm(DoomAt(label), queue)
-        finished = work(outside, lambda: is_finished(paid))
+        calm = itertools.count()
+        finished = work(outside, lambda: is_finished(paid) and next(calm) == _CALM_ROUNDS)
         os._exit(_UNREACHED if finished else 1)
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
@@ -102,7 +108,8 @@ def main() -> None:
                 # Somebody without ether: before his tokens can be swept, he has to be sent some.
                 payee = account_register(email=f"{len(deposits)}@crash.test", password="correct horse battery")
                 address = deposit_address(payee, asset, outside)
-            deposits.append((payee.pk, asset.pk, outside.pay(asset, address, DEPOSIT_UNITS), DEPOSIT_UNITS))
+            for _ in range(_SMALL_COINS if "bitcoin_consolidate" in label and asset.code == "BTC" else 1):
+                deposits.append((payee.pk, asset.pk, outside.pay(asset, address, DEPOSIT_UNITS), DEPOSIT_UNITS))
             services.withdrawal_request(
                 user_id=user.pk, asset=asset, address=outside.fresh(asset.code), amount=WITHDRAWAL_UNITS
             )

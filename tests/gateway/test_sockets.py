@@ -4,11 +4,23 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import channels.consumer
+import pytest
 from channels.testing import WebsocketCommunicator
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
 from trading.consumers import UnknownConsumer
 from trading.sockets import TOO_SLOW, Socket
+
+
+@pytest.fixture(autouse=True)
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a message that Channels takes by way of a thread fail: five times the work, and a database in the way."""
+
+    async def fail() -> None:
+        raise AssertionError("a message went by way of a thread")
+
+    monkeypatch.setattr(channels.consumer, "aclose_old_connections", fail)
 
 
 class Echo(Socket):
