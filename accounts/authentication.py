@@ -3,11 +3,11 @@
 Source: docs/api.md, "Authentication" (Binance Spot API: HMAC-SHA256 over the whole request, a time window).
 """
 
-import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from accounts.models import ApiKey
@@ -68,15 +68,15 @@ def check_time(params: Params) -> None:
     timestamp = params.integer("timestamp")
     if timestamp > _MICROSECONDS:
         timestamp //= 1000
-    window = _window_ms(params)
+    window = _window_ms(params.text("recvWindow", str(RECV_WINDOW_MS_DEFAULT)))
     if timestamp >= now + CLOCK_AHEAD_MS_MAX:
         raise TimestampAhead()
     if now - timestamp > window:
         raise TimestampTooOld()
 
 
-def _window_ms(params: Params) -> float:
-    text = params.text("recvWindow", str(RECV_WINDOW_MS_DEFAULT))
+@lru_cache(maxsize=1024)
+def _window_ms(text: str) -> float:
     match = _WINDOW.fullmatch(text)
     if match is None:
         raise ParameterIllegal("recvWindow", f"^{_WINDOW.pattern}$")
@@ -100,13 +100,13 @@ def check_may_withdraw(caller: Caller) -> None:
 
 def signature_of(secret: bytes, text: str) -> str:
     """Return the hex HMAC-SHA256 of a text."""
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, text.encode(), "sha256").hex()
 
 
 def check_signature(secret: bytes, signature: str, candidates: Iterable[str]) -> None:
     """Raise unless the signature fits one of the texts that the client may have signed."""
     given = signature.lower().encode()
-    if not any([hmac.compare_digest(signature_of(secret, text).encode(), given) for text in candidates]):
+    if not any(hmac.compare_digest(signature_of(secret, text).encode(), given) for text in candidates):
         raise SignatureInvalid()
 
 
@@ -129,16 +129,19 @@ def _without_signature(text: str) -> str:
     return "&".join(pair for pair in text.split("&") if not pair.startswith("signature="))
 
 
-def frame_texts(params: Mapping[str, str]) -> list[str]:
-    """Return what a client may have signed for a websocket request: all but the signature, sorted by name.
+def frame_texts(params: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a client may have signed for a websocket request: all but the signature, sorted by name.
 
-    The plain form counts only where nothing in it could be taken for a boundary between parameters.
+    The plain form counts only where nothing in it could be taken for a boundary between parameters. It comes first,
+    as nearly everybody signs it, and the other one costs ten times as much.
     """
-    pairs = sorted((name, value) for name, value in params.items() if name != "signature")
-    texts = [urlencode(pairs)]
-    if not any(char in name + value for name, value in pairs for char in "&="):
-        texts.insert(0, "&".join(f"{name}={value}" for name, value in pairs))
-    return texts
+    names = sorted(params)
+    if "signature" in params:
+        names.remove("signature")
+    plain = "&".join([f"{name}={params[name]}" for name in names])
+    if plain.count("=") == len(names) and plain.count("&") < max(len(names), 1):
+        yield plain
+    yield urlencode([(name, params[name]) for name in names])
 
 
 def authenticate(credential: Credential | None, params: Params, candidates: Iterable[str]) -> Caller:

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 TOO_BIG = 1009
 TRY_LATER = 1013
@@ -28,6 +32,20 @@ class Socket(AsyncConsumer):
         self._writer: asyncio.Task[None] | None = None
         self._close_code: int | None = None
         self.is_open = False
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Take one message after the other until the connection ends.
+
+        Channels makes a task of each receive, so that it can listen to a channel layer at the same time. There is none
+        here (ADR 2).
+        """
+        self.scope = scope
+        self.base_send = send
+        try:
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
 
     async def dispatch(self, message: Mapping[str, Any]) -> None:
         """Hand a message over.

@@ -95,7 +95,7 @@ def test_a_decoded_form_must_not_move_the_boundary_between_parameters(value: str
     sent = urlencode({"newClientOrderId": value})
 
     assert http_texts(sent, "") == [sent]
-    assert frame_texts({"newClientOrderId": value}) == [sent]
+    assert list(frame_texts({"newClientOrderId": value})) == [sent]
 
 
 TIMES = [

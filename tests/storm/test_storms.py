@@ -45,6 +45,11 @@ def storm(stack: Stack, chain: str) -> dict[str, Any]:
     return {name: Counter(found) if isinstance(found, dict) else found for name, found in seen.items()}
 
 
+def replaced(seen: dict[str, Any]) -> int:
+    """Return how many transactions, of whatever kind, another version with a higher fee took the place of."""
+    return sum(count for name, count in seen["transactions"].items() if name.endswith(" replaced"))
+
+
 def test_a_storm_on_bitcoin(node_programs: Path, stack: Stack) -> None:
     seen = storm(stack, "bitcoin")
 
@@ -55,7 +60,7 @@ def test_a_storm_on_bitcoin(node_programs: Path, stack: Stack) -> None:
     assert seen["deposits"]["credited"] > BLOCKS // 5
     assert seen["deposits"]["reversed"] > 0
     assert seen["withdrawals"]["confirmed"] > BLOCKS // 10
-    assert seen["transactions"]["withdrawal replaced"] > 0, "nothing was bumped"
+    assert replaced(seen) > 0, "nothing was bumped"
     assert seen["deaths"] > BLOCKS // 10
 
 
@@ -69,5 +74,5 @@ def test_a_storm_on_ethereum(node_programs: Path, stack: Stack) -> None:
     assert seen["deposits"]["credited"] > BLOCKS // 5
     assert seen["deposits"]["reversed"] > 0
     assert seen["withdrawals"]["confirmed"] > BLOCKS // 10
-    assert seen["transactions"]["withdrawal replaced"] > 0, "nothing was bumped"
+    assert replaced(seen) > 0, "nothing was bumped"
     assert seen["deaths"] > BLOCKS // 10
