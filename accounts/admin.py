@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, User, email_normal
 from accounts.services import api_key_revoke, sessions_ended
 
 admin.site.site_header = "mex administration"
@@ -27,7 +27,7 @@ class NewUserForm(BaseUserCreationForm):
 
     def clean_email(self) -> str:
         """Return the e-mail in lower case, as the model wants it."""
-        return str(self.cleaned_data["email"]).strip().lower()
+        return email_normal(str(self.cleaned_data["email"]))
 
 
 class ChangedUserForm(UserChangeForm):

@@ -7,6 +7,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 
+def email_normal(text: str) -> str:
+    """Return an e-mail as it is kept, and counted: without spaces around it, in lower case."""
+    return text.strip().lower()
+
+
 class UserManager(BaseUserManager["User"]):
     """Finds users by e-mail. Users are made by `accounts.services`."""
 
@@ -16,9 +21,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str) -> "User":
         """Create an operator; what `manage.py createsuperuser` calls."""
-        user = self.model(
-            email=email.strip().lower(), is_staff=True, is_superuser=True, email_verified_at=timezone.now()
-        )
+        user = self.model(email=email_normal(email), is_staff=True, is_superuser=True, email_verified_at=timezone.now())
         user.set_password(password)
         user.full_clean()
         user.save(using=self._db)

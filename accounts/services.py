@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import secrets
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, User, email_normal
 from trading.gateway import notices
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def account_register(*, email: str, password: str, verified: bool = False) -> User:
     """Create a user. Raises django's ValidationError, by field, for a bad or taken e-mail or a weak password."""
-    user = User(email=email.strip().lower(), email_verified_at=timezone.now() if verified else None)
+    user = User(email=email_normal(email), email_verified_at=timezone.now() if verified else None)
     user.set_password(password)
     user.full_clean()
     validate_password(password, user)

@@ -50,11 +50,11 @@ class Throttle:
         return used
 
     def attempt(self, *names: str) -> None:
-        """Count a log-in or registration for each name (an address, an e-mail). Raises TooManyAttempts.
+        """Count a log-in or registration for each name (an address, an e-mail as it is kept). Raises TooManyAttempts.
 
         Guessing passwords must be slow, and each try costs us an Argon2 hash.
         """
-        if max(self._attempts.add(name.lower(), 1) for name in names) > settings.LOGINS_PER_MINUTE:
+        if max(self._attempts.add(name, 1) for name in names) > settings.LOGINS_PER_MINUTE:
             raise TooManyAttempts(retry_after_s=self._attempts.rest_s())
 
     def order(self, account: int, count: int = 1) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
 from accounts.forms import ApiKeyForm, LoginForm, PasswordForm, RegisterForm
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, User, email_normal
 from accounts.selectors import api_key_of, api_keys_of
 from accounts.throttle import throttle
 from mex.errors import SecondFactorWrong, TooManyAttempts
@@ -68,7 +68,7 @@ class Login(auth_views.LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check the password, unless the address or the e-mail was tried too often."""
         try:
-            throttle.attempt(_address_of(request), f"mail {request.POST.get('username', '')}")
+            throttle.attempt(_address_of(request), f"mail {email_normal(request.POST.get('username', ''))}")
         except TooManyAttempts as error:
             return _too_many(request, self.template_name, LoginForm(request), error)
         return super().post(request, *args, **kwargs)
@@ -145,7 +145,7 @@ def _is_owner(request: HttpRequest, user: User, form: ApiKeyForm) -> bool:
     if not check_password(form.cleaned_data["password"], user.password):
         form.add_error("password", "This is not your password.")
         return False
-    facts = WithdrawalFacts(asset="", address="", amount=0, fee=0, origin=Origin.KEY)
+    facts = WithdrawalFacts(asset="", address="", amount=0, fee=0, origin=Origin.PAGE)
     try:
         second_factor_check(user_id=user.pk, facts=facts, code=form.cleaned_data.get("code", ""))
     except SecondFactorWrong:

@@ -35,6 +35,8 @@ DEPOSIT_UNITS = 2_000_000
 WITHDRAWAL_UNITS = 1_000_000
 COINS = 200
 """Coins of the hot wallet, so that no payment waits for another one's change."""
+_PER_BLOCK = 1_000
+"""Payments in a block of Ethereum: its gas is enough for 1,428."""
 _WAIT_S = 300.0
 
 
@@ -130,6 +132,8 @@ class Ethereum:
         for number in range(count):
             wei = units_to_chain(units, self.asset.chain_decimals)
             local.ethereum_pay(tasks.ethereum_node(), addresses[number % len(addresses)], wei)
+            if (number + 1) % _PER_BLOCK == 0:
+                self.mine()
         self.mine()
 
     def mine(self) -> None:

@@ -1,7 +1,8 @@
 """The web process: HTTP and websockets, put together.
 
-`daphne mex.asgi:application`. API requests skip the middleware: they have no session, CSRF token or messages, and
-Django's classic middleware costs a thread hop each.
+`daphne mex.asgi:application`. Django's classic middleware is synchronous, and under an asynchronous handler each of it
+costs two hops through a thread. So pages cross to a thread once, with all of it; API requests and static files, which
+need none, not at all (ADR 7).
 """
 
 import os
@@ -10,18 +11,35 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mex.settings")
 
+import django
+from asgiref.sync import sync_to_async
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
+from django.http import Http404, HttpRequest, HttpResponseBase
+from servestatic.middleware import ServeStaticMiddleware
 
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Models may only be imported now that the applications are loaded.
 from mex.daphne_limits import limit_frames  # noqa: E402
 from mex.error_pages import is_api  # noqa: E402
+from mex.middleware import POLICY  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
+
+
+class PageHandler(ASGIHandler):
+    """Django's handler, with all middleware and the view in one hop through a thread."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Chain the middleware as under WSGI."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
 class ApiHandler(ASGIHandler):
@@ -36,13 +54,34 @@ class ApiHandler(ASGIHandler):
         self._middleware_chain = convert_exception_to_response(get_response)
 
 
-api = ApiHandler()
+class StaticHandler(ASGIHandler):
+    """Serves the files of static/, and no view."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Let requests reach the files directly; what pages are protected by holds for them, too."""
+        files: Any = convert_exception_to_response(ServeStaticMiddleware(_no_file))
+
+        async def serve(request: HttpRequest) -> HttpResponseBase:
+            response: HttpResponseBase = await files(request)
+            response["Content-Security-Policy"] = POLICY
+            response["X-Content-Type-Options"] = "nosniff"
+            return response
+
+        self._middleware_chain = serve
+
+
+async def _no_file(request: HttpRequest) -> HttpResponseBase:
+    raise Http404(f"there is no file {request.path}")
+
+
+pages, api, static = PageHandler(), ApiHandler(), StaticHandler()
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 async def http(scope: dict[str, Any], receive: Callable[[], Awaitable[Mapping[str, Any]]], send: Send) -> None:
     """Serve one HTTP request."""
-    handler = api if is_api(scope["path"]) else pages
+    path = scope["path"]
+    handler = api if is_api(path) else static if path.startswith(settings.STATIC_URL) else pages
     await handler(scope, receive, send)
 
 

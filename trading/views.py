@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
+from mex.page_cache import kept_for_anonymous
 from trading import page_selectors as selectors
 from trading.page_selectors import PAGE_NUMBER_MAX, Page
 from trading.selectors import fee_rates_of, market_spec
@@ -19,6 +20,7 @@ HISTORIES = {"deposits": "Deposits", "withdrawals": "Withdrawals", "orders": "Or
 
 
 @require_GET
+@kept_for_anonymous
 def home(request: HttpRequest) -> HttpResponse:
     """Say what mex is, and show its markets."""
     return render(request, "trading/home.html", {"listings": selectors.listings()})
@@ -26,6 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
+@kept_for_anonymous
 def trade(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show a market and trade on it; everything live comes over the websockets."""
     market = selectors.market_of(symbol)

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.models import User
 from mex.admin import ReadOnlyAdmin, UnitsFormField, amount_column, time_column
@@ -13,9 +15,10 @@ from wallets import control_admin, operations_admin  # noqa: F401  # their model
 from wallets.approval_admin import ApprovalQueueAdmin
 from wallets.chains.addresses import address_normalize
 from wallets.chains.segwit import AddressMalformed
-from wallets.control.switch import signers_wait
+from wallets.control.switch import keep_closed, signers_wait
 from wallets.ledger.chart import Owner
 from wallets.models import (
+    ArrivalClaim,
     Asset,
     Balance,
     Chain,
@@ -50,7 +53,9 @@ class AssetForm(forms.ModelForm):
         required=False, help_text="A deposit of so much or more needs the confirmations for large ones."
     )
     approval_above = UnitsFormField(
-        required=False, help_text="A withdrawal of more waits for an operator. Empty: none does."
+        required=False,
+        help_text="A withdrawal waits for an operator when, with it, more than this would leave the account in 24 hours"
+        " that no operator looks at. Empty: none does.",
     )
     hot_floor = UnitsFormField(required=False, help_text="With less in the hot wallet, operators are told.")
     hot_ceiling = UnitsFormField(
@@ -124,6 +129,7 @@ class AssetAdmin(admin.ModelAdmin):
         "deposits_open",
         "withdrawals_open",
     )
+    actions = ("keep_closed",)
     list_filter = ("chain", "deposits_open", "withdrawals_open")
     search_fields = ("code", "name")
     fieldsets = (
@@ -154,6 +160,15 @@ class AssetAdmin(admin.ModelAdmin):
             columns.append("closed_because")
         if columns:
             obj.save(update_fields=columns)
+
+    @admin.action(description="Close withdrawals, and keep them closed", permissions=["change"])
+    def keep_closed(self, request: HttpRequest, assets: QuerySet[Asset]) -> None:
+        """Close assets in the operator's name: what mex halted for a reason of its own goes on by itself no more."""
+        for asset in assets:
+            because = keep_closed(asset)
+            was = f": was {because}" if because else ""
+            self.log_change(request, asset, f"Withdrawals closed, and kept closed{was}")
+            self.message_user(request, f"Withdrawals of {asset.code} stay closed until an operator opens them.")
 
     def has_delete_permission(self, request: Any, obj: Asset | None = None) -> bool:
         """Refuse: the ledger refers to assets for ever. Close its deposits and withdrawals instead."""
@@ -249,8 +264,8 @@ class ChainCursorAdmin(ReadOnlyAdmin):
 class DepositAddressAdmin(ReadOnlyAdmin):
     """Addresses of ours."""
 
-    list_display = ("address", "asset", "user", "assigned_at", "derivation_index")
-    list_filter = ("asset", ("user", admin.EmptyFieldListFilter))
+    list_display = ("address", "asset", "user", "assigned_at", "generation", "derivation_index")
+    list_filter = ("asset", "generation", ("user", admin.EmptyFieldListFilter))
     list_select_related = ("asset", "user")
     search_fields = ("address", "user__email")
     date_hierarchy = "assigned_at"
@@ -313,6 +328,16 @@ class FeeCorrectionAdmin(ReadOnlyAdmin):
     search_fields = ("transaction__txid",)
     ordering = ("-id",)
     amount_text = staticmethod(amount_column("amount"))
+
+
+@admin.register(ArrivalClaim)
+class ArrivalClaimAdmin(ReadOnlyAdmin):
+    """What operators said of coins that came into the hot wallet."""
+
+    list_display = ("txid", "asset", "from_cold", "created_at")
+    list_select_related = ("asset",)
+    search_fields = ("=txid",)
+    ordering = ("-id",)
 
 
 @admin.register(Withdrawal)

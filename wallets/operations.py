@@ -20,6 +20,8 @@ from wallets.models import (
     Withdrawal,
     WithdrawalSwitch,
 )
+from wallets.payouts.contradictions import contradictions_open, subject
+from wallets.payouts.records import FINAL
 
 _W = Withdrawal.Status
 UNFINISHED = (_W.REQUESTED, _W.EMAIL, _W.APPROVAL, _W.HELD, _W.SIGNED, _W.BROADCAST, _W.ENDING)
@@ -132,6 +134,25 @@ def lost_rows(limit: int = _ROWS) -> list[Deposit]:
     return list(lost_deposits().select_related("asset", "user").order_by("pk")[:limit])
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionLine:
+    """A settled transaction that is not, or may not be, what the chain has. `what`: in words what it was for."""
+
+    record: ChainTransaction
+    what: str
+    state: str
+
+
+def question_lines(limit: int = _ROWS) -> list[QuestionLine]:
+    """Return settled transactions that operators have to decide about, and those that the chain has lost so far."""
+    columns = ("asset", "first_version")
+    contradicted = contradictions_open().select_related(*columns).order_by("pk")[:limit]
+    lines = [QuestionLine(row, subject(row), "the chain says otherwise: to be decided") for row in contradicted]
+    lost = ChainTransaction.objects.filter(fee_in_doubt=True, status__in=FINAL).select_related(*columns).order_by("pk")
+    lines += [QuestionLine(row, subject(row), "gone from its block, not deep enough again") for row in lost[:limit]]
+    return lines[:limit]
+
+
 def switch_reason() -> str:
     """Return why all withdrawals are halted, or ""."""
     switch = WithdrawalSwitch.objects.filter(is_halted=True).first()
@@ -190,6 +211,10 @@ def _other_figures() -> Iterator[Figure]:
     yield Figure("mex_transactions_unfinished", "Transactions of ours that are not final.", (), count)
     yield Figure("mex_transactions_oldest_seconds", "Age of the oldest of them.", (), oldest)
     yield Figure("mex_deposits_lost", "Credited deposits whose coins are gone.", (), lost_deposits().count())
+    text = "Settled transactions whose outcome on chain is another one: operators have to decide."
+    yield Figure("mex_transactions_contradicted", text, (), contradictions_open().count())
+    count = ChainTransaction.objects.filter(fee_in_doubt=True, status__in=FINAL).count()
+    yield Figure("mex_transactions_in_doubt", "Settled transactions that are gone from their block.", (), count)
     report = SolvencyReport.objects.order_by("-pk").first()
     if report is not None:
         age = (timezone.now() - report.taken_at).total_seconds()

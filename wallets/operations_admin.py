@@ -14,6 +14,7 @@ from mex.admin import ReadOnlyAdmin, amount_column
 from mex.errors import OfferRefused
 from wallets.chains import keys
 from wallets.chains.bitcoin import BitcoinNode
+from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.cold.sent import offer_accept
 from wallets.cold.unsigned import unsigned_read
@@ -26,7 +27,15 @@ from wallets.models import (
     SolvencyLeaves,
     SolvencyReport,
 )
-from wallets.operations import chain_lines, family_lines, lost_rows, queue_lines, switch_reason, wallet_lines
+from wallets.operations import (
+    chain_lines,
+    family_lines,
+    lost_rows,
+    question_lines,
+    queue_lines,
+    switch_reason,
+    wallet_lines,
+)
 
 PERMISSION = "wallets.change_coldoffer"
 SIGNED_CHARS_MAX = 400_000
@@ -42,6 +51,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "chains": chain_lines(),
         "families": family_lines(),
         "lost": lost_rows(),
+        "questions": question_lines(),
         "report": SolvencyReport.objects.order_by("-pk").first(),
     }
     return TemplateResponse(request, "admin/operations.html", context)
@@ -83,7 +93,7 @@ def _take_back(request: HttpRequest, row: ColdOffer) -> HttpResponse:
             raise OfferRefused("Paste the signed transaction.")
         is_bitcoin = row.asset.chain == Chain.BITCOIN
         hot = "" if is_bitcoin else keys.hot_address()
-        record = offer_accept(row, text, hot_address=hot, node=BitcoinNode() if is_bitcoin else None)
+        record = offer_accept(row, text, hot_address=hot, node=BitcoinNode() if is_bitcoin else EthereumNode())
     except OfferRefused as refusal:
         messages.error(request, refusal.message)
     except (ChainUnavailable, ChainRefused, keys.KeysMissing) as error:

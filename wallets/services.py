@@ -6,6 +6,7 @@ from functools import partial
 import redis
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -51,12 +52,14 @@ CLIENT_ID_CHARS_MAX = 64
 def deposit_address_assign(*, user: User, asset: Asset) -> DepositAddress:
     """Return the user's deposit address; the first time, one is taken from the pool for good.
 
+    After a rotation of the keys he gets another one, of the newest generation that the pool has, and keeps the old one.
+
     A token has the address of its chain's own coin. Raises DepositsClosed, or AddressNotReady when the pool is empty
     or a local chain does not have the token yet: within seconds it will.
     """
     if asset.is_token:
         return _address_of_token(user, asset)
-    own = DepositAddress.objects.filter(user=user, asset=asset).first()
+    own = _own(user, asset)
     if own is not None:
         return own
     if not asset.takes_deposits:
@@ -69,7 +72,20 @@ def _address_of_token(user: User, token: Asset) -> DepositAddress:
     if not token.takes_deposits:
         raise AddressNotReady() if token.deposits_open and settings.MEX_LOCAL_CHAINS else DepositsClosed()
     coin = Asset.objects.get(chain=token.chain, is_token=False)
-    return DepositAddress.objects.filter(user=user, asset=coin).first() or _address_of_coin(user, coin)
+    return _own(user, coin) or _address_of_coin(user, coin)
+
+
+def _newest(coin: Asset) -> QuerySet[DepositAddress]:
+    """Return the addresses that may be given out: of the newest generation, which the pool tells, not the keys.
+
+    Web hosts need not have the public file.
+    """
+    rows = DepositAddress.objects.filter(asset=coin)
+    return rows.filter(generation=Subquery(rows.order_by("-generation").values("generation")[:1]))
+
+
+def _own(user: User, coin: Asset) -> DepositAddress | None:
+    return _newest(coin).filter(user=user).first()
 
 
 def _address_of_coin(user: User, asset: Asset) -> DepositAddress:
@@ -77,15 +93,18 @@ def _address_of_coin(user: User, asset: Asset) -> DepositAddress:
         return _take_from_pool(user, asset)
     except IntegrityError:
         # Another request of the same user was first.
-        return DepositAddress.objects.get(user=user, asset=asset)
+        own = _own(user, asset)
+        if own is None:
+            raise AddressNotReady() from None  # and the keys were rotated between the two
+        return own
 
 
 def _take_from_pool(user: User, asset: Asset) -> DepositAddress:
     with transaction.atomic():
-        own = DepositAddress.objects.filter(user=user, asset=asset).first()
+        own = _own(user, asset)
         if own is not None:
             return own
-        waiting = DepositAddress.objects.select_for_update(skip_locked=True).filter(asset=asset, user=None)
+        waiting = _newest(asset).select_for_update(skip_locked=True).filter(user=None)
         row = waiting.order_by("pk").first()
         if row is None:
             raise AddressNotReady()
@@ -169,7 +188,7 @@ def _destination(asset: Asset, address: str) -> str:
         destination = address_normalize(asset.chain, address)
     except AddressMalformed:
         raise AddressIllegal() from None
-    if asset.chain == Chain.ETHEREUM and (destination == _hot_address() or _swallows(destination)):
+    if asset.chain == Chain.ETHEREUM and (destination in _hot_addresses() or _swallows(destination)):
         raise AddressIllegal()
     return destination
 
@@ -179,11 +198,11 @@ def _swallows(destination: str) -> bool:
     return int(destination, 16) == 0 or Asset.objects.filter(contract=destination).exists()
 
 
-def _hot_address() -> str:
+def _hot_addresses() -> tuple[str, ...]:
     try:
-        return keys.hot_address()
+        return keys.hot_addresses()
     except keys.KeysMissing:
-        return ""  # a web host without the public branch; paying oneself would harm nobody else
+        return ()  # a web host without the public branch; paying oneself would harm nobody else
 
 
 def _check_amount(asset: Asset, amount: int) -> None:

@@ -10,10 +10,12 @@ from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from mex.limits import SOLVENCY_ADDRESSES_SHOWN
+from mex.page_cache import kept_for_anonymous
 from wallets.solvency.proofs import latest_report, lines_of, proof_of
 
 
 @require_GET
+@kept_for_anonymous
 def solvency(request: HttpRequest) -> HttpResponse:
     """Show the newest report."""
     report = latest_report()

@@ -48,9 +48,17 @@ pacer = Pacer()
 aside = Aside()
 
 
-@lru_cache(maxsize=1)
 def bitcoin_node() -> BitcoinNode:
-    """Return this process's bitcoind, on the right network and with our wallet open."""
+    """Return this process's bitcoind, on the right network and with our wallet open.
+
+    After a rotation of the keys it is opened again, and watches the new ones, too.
+    """
+    return bitcoin_node_opened(tuple(keys.bitcoin_descriptors()))
+
+
+@lru_cache(maxsize=1)
+def bitcoin_node_opened(descriptors: tuple[str, ...]) -> BitcoinNode:
+    """Return the node with the wallet of these public descriptors, once for each set of them."""
     node = BitcoinNode()
     bitcoin_network_check(node.root)
     node.wallet_open(watch_history)
@@ -78,20 +86,25 @@ def scan_bitcoin() -> None:
 def scan_ethereum() -> None:
     """Look for deposits of ether and tokens on Ethereum."""
     with node_watch(Chain.ETHEREUM), _keys_watch():
-        hot, tokens = keys.hot_address(), list(Asset.objects.filter(chain=Chain.ETHEREUM, is_token=True))
+        *old, hot = keys.hot_addresses()
+        tokens = list(Asset.objects.filter(chain=Chain.ETHEREUM, is_token=True))
         if not settings.MEX_LOCAL_CHAINS:
             for token in tokens:
                 contract_adopt(asset=token, node=ethereum_node())
         for asset in _coins(Chain.ETHEREUM):
-            ethereum_scan(asset=asset, node=ethereum_node(), hot_address=hot, send=courier.send, tokens=tokens)
+            node, send = ethereum_node(), courier.send
+            ethereum_scan(asset=asset, node=node, hot_address=hot, hot_old=old, send=send, tokens=tokens)
 
 
 @app.task
 def look_for_unexplained_coins() -> None:
-    """Say which addresses have ether that no deposit explains."""
+    """Say which addresses have coins that no deposit explains."""
+    with node_watch(Chain.BITCOIN):
+        for asset in _coins(Chain.BITCOIN):
+            unexplained_tell(asset=asset, node=bitcoin_node())
     with node_watch(Chain.ETHEREUM):
-        for asset in _coins(Chain.ETHEREUM):
-            unexplained_tell(coin=asset, node=ethereum_node())
+        for asset in (*_coins(Chain.ETHEREUM), *_tokens(Chain.ETHEREUM)):
+            unexplained_tell(asset=asset, node=ethereum_node())
 
 
 @app.task
@@ -120,9 +133,10 @@ def look_after_hot_wallets() -> None:
         for asset in _coins(Chain.BITCOIN):
             bitcoin_watch(asset=asset, node=bitcoin_node())
     with node_watch(Chain.ETHEREUM), _keys_watch():
-        hot, tokens = keys.hot_address(), list(Asset.objects.filter(chain=Chain.ETHEREUM, is_token=True))
+        *old, hot = keys.hot_addresses()
+        tokens = list(Asset.objects.filter(chain=Chain.ETHEREUM, is_token=True))
         for asset in _coins(Chain.ETHEREUM):
-            ethereum_watch(coin=asset, tokens=tokens, node=ethereum_node(), hot_address=hot)
+            ethereum_watch(coin=asset, tokens=tokens, node=ethereum_node(), hot_address=hot, hot_old=old)
 
 
 @app.task

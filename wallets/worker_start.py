@@ -10,8 +10,10 @@ from typing import Any
 from celery.signals import celeryd_after_setup
 
 from mex.env import Unusable
+from wallets.chains.key_rotation import generations_check
 from wallets.chains.keys import KeysUnusable, keys_ensure
 from wallets.chains.networks import WrongNetwork, networks_check
+from wallets.chains.signer_lock import signer_lock_hold
 from wallets.chains.signing_role import SIGNER_QUEUE, signing_role_take
 from wallets.network_defaults import network_defaults_apply
 
@@ -26,7 +28,9 @@ def worker_start(*, queues: Collection[str]) -> None:
         network_defaults_apply()
         if SIGNER_QUEUE in queues:
             signing_role_take()
+            signer_lock_hold()
             keys_ensure()
+            generations_check()
     except (WrongNetwork, KeysUnusable) as error:
         raise Unusable(str(error)) from error
     except OSError as error:

@@ -30,6 +30,7 @@ TAKEN_BACK, CAUSED = "deposits that were taken back are posted so", "reversals t
 BESIDE = "losses stand beside what was taken back"
 CAME_BACK = "deposits that come back give back what they cost"
 GIVEN_BACK = "what is given back to the losses is of a deposit that came back"
+OUTCOME = "settled transactions have the outcome that they were settled for"
 FEES_POSTED, FEES_CAUSED = "network fees are posted", "network fee postings have a transaction"
 TO_COLD, COLD_CAUSED = "cold transfers are posted", "cold postings have a transfer"
 COLD_BACK = "no more comes back from cold addresses than went there"
@@ -195,6 +196,10 @@ BROKEN = [
      " WHERE kind = 'cold' AND status = 'confirmed'", {COLD_CAUSED}),
     ("a cold transfer of another asset", f"UPDATE wallets_chaintransaction SET asset_id = {ETH}"
      " WHERE kind = 'cold' AND status = 'confirmed'", {TO_COLD, COLD_CAUSED}),
+    ("a payment without effect", "UPDATE wallets_chaintransaction SET contradicted_at = created_at"
+     " WHERE txid = 'mined three times'", {OUTCOME}),
+    ("a decision about what is not so any more", "UPDATE wallets_chaintransaction SET contradiction_note = 'given back'"
+     " WHERE txid = 'mined three times'", {OUTCOME}),
     ("coins to a cold address by nobody", f"{NEW_POSTING} (1, -7, -1, {BTC}, 5, 13, 'cold:999', 1)",
      {COLD_CAUSED, POSTED}),
     ("coins back by another name", "UPDATE wallets_posting SET reference = 'back' WHERE reference LIKE 'cold-return:%'",

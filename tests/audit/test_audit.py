@@ -61,6 +61,16 @@ def test_what_is_in_flight_is_no_difference(unguarded: Exchange) -> None:
     assert [finding.first for finding in findings if finding.differences] == []
 
 
+def test_a_contradiction_that_operators_have_decided_about_is_no_difference(unguarded: Exchange) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE wallets_chaintransaction SET contradicted_at = created_at, contradiction_note = 'made good'"
+            " WHERE txid = 'mined three times'"
+        )
+
+    assert [finding.first for finding in check_database() if finding.differences] == []
+
+
 def test_a_breach_stops_the_withdrawals_of_its_assets_only(unguarded: Exchange) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE wallets_balance SET held = held + 1 WHERE owner = {A} AND asset_id = {BTC}")

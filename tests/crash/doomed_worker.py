@@ -30,6 +30,7 @@ from wallets.deposits import credits, places, reversals, rows  # noqa: E402
 from wallets.deposits import ethereum as deposits_ethereum  # noqa: E402
 from wallets.payouts import bitcoin as payouts_bitcoin  # noqa: E402
 from wallets.payouts import (  # noqa: E402
+    bitcoin_build,
     bitcoin_bump,
     bitcoin_consolidate,
     ethereum_bumps,
@@ -69,7 +70,7 @@ STEPS: dict[str, tuple[tuple[object, str], ...]] = {
     "signer": (
         *SENDING,
         (BitcoinNode, "payment_fund"),
-        (BitcoinNode, "psbt_sign"),
+        (bitcoin_build, "psbt_sign"),
         (BitcoinNode, "inputs_lock"),
         (payouts_bitcoin, "withdrawals_signed"),
         (payouts_bitcoin.Round, "_store"),

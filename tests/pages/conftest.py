@@ -9,6 +9,7 @@ django.setup()  # pytest loads this file before Django is ready; the environment
 
 from accounts.models import User  # noqa: E402
 from accounts.services import account_register  # noqa: E402
+from mex import page_cache  # noqa: E402
 from tests.pages.rows import PASSWORD, give_everything  # noqa: E402
 
 
@@ -16,6 +17,12 @@ from tests.pages.rows import PASSWORD, give_everything  # noqa: E402
 def quick_hashes(settings: Settings) -> None:
     """Hash passwords quickly: Argon2 is slow on purpose, and nearly every test here makes somebody."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render each page anew: tests change what it shows more than once in a second."""
+    monkeypatch.setattr(page_cache, "KEPT_S", 0.0)
 
 
 @pytest.fixture

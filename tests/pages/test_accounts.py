@@ -332,7 +332,7 @@ def test_a_second_factor_is_asked_for_as_well(alice: User, browser: Client, sett
     assert ApiKey.objects.count() == 0
 
     assert "new-api-secret" in browser.post("/api-keys", form | {"code": "123456"}).text
-    assert _codes_asked[-1] == (alice, WithdrawalFacts("", "", 0, 0, Origin.KEY), "123456")
+    assert _codes_asked[-1] == (alice, WithdrawalFacts("", "", 0, 0, Origin.PAGE), "123456")
     assert ApiKey.objects.get().can_withdraw
     browser.post("/api-keys", {"label": "reader"})
     assert len(_codes_asked) == 3, "other keys need no code"

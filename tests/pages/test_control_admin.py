@@ -9,7 +9,8 @@ from accounts.models import User
 from tests.pages.markup import Page
 from tests.pages.rows import BTC_ADDRESS, ETH_ADDRESS
 from tests.pages.test_admin import asset_form, url
-from wallets.control.switch import halt
+from wallets.cold.hot import short_reason
+from wallets.control.switch import halt, resume
 from wallets.models import (
     Asset,
     TierLimit,
@@ -186,6 +187,39 @@ def test_opening_an_asset_takes_the_reason_of_the_halt_back(operator: Client) ->
 
     asset.refresh_from_db()
     assert (asset.withdrawals_open, asset.closed_because) == (True, "")
+
+
+@pytest.mark.parametrize("meanwhile", ["still halted", "resumed"])
+def test_what_mex_halted_is_kept_closed_by_an_operator(operator: Client, meanwhile: str) -> None:
+    """Else it would go on by itself when the hot wallet can pay again: also a moment before he says so."""
+    asset, other = Asset.objects.get(code="BTC"), Asset.objects.get(code="ETH")
+    because = short_reason(asset)
+    halt(asset, because)
+    page = operator.get(url(Asset)).text
+    if meanwhile == "resumed":
+        resume(asset, halted_because=because)
+
+    answer = operator.post(url(Asset), {"action": "keep_closed", "_selected_action": [str(asset.pk)]}, follow=True)
+    halt(asset, because)
+    resumed = resume(asset, halted_because=because)
+
+    asset.refresh_from_db()
+    other.refresh_from_db()
+    assert "Close withdrawals, and keep them closed" in page
+    assert "Withdrawals of BTC stay closed until an operator opens them." in answer.text
+    assert (resumed, asset.withdrawals_open, asset.closed_because, other.withdrawals_open) == (False, False, "", True)
+    kept = f": was {because}" if meanwhile == "still halted" else ""
+    assert history() == [("operator@example.org", "asset", f"Withdrawals closed, and kept closed{kept}")]
+
+
+def test_only_those_who_may_change_assets_keep_them_closed(bob: User) -> None:
+    asset = Asset.objects.get(code="BTC")
+
+    staff(bob, "view_asset").post(url(Asset), {"action": "keep_closed", "_selected_action": [str(asset.pk)]})
+
+    asset.refresh_from_db()
+    assert asset.withdrawals_open
+    assert history() == []
 
 
 def test_a_form_that_was_opened_before_a_halt_does_not_take_it_back(operator: Client) -> None:

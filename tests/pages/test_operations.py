@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from tests.pages.markup import Page
 from wallets import operations_admin
+from wallets.chains.ethereum import EthereumNode
 from wallets.cold.unsigned import UnsignedCall
 from wallets.control.switch import halt
 from wallets.models import Asset, ChainCursor, ChainTransaction, ColdOffer, Deposit, HotWallet, Withdrawal
@@ -69,6 +70,32 @@ def test_the_page_shows_queue_wallets_chains_and_what_is_wrong(
     assert "/admin/operations/" in operator.get("/admin/").text
 
 
+def test_what_was_settled_and_is_not_so_is_shown_with_its_withdrawal(operator: Client, alice: User, eth: Asset) -> None:
+    columns = {"asset": eth, "fee_asset": eth, "raw": "0x", "status": "confirmed", "network_fee": 0}
+    paid = ChainTransaction.objects.create(
+        txid="contradicted", kind="withdrawal", contradicted_at=timezone.now(), **columns
+    )
+    ChainTransaction.objects.create(
+        txid="decided", kind="sweep", contradicted_at=timezone.now(), contradiction_note="x", **columns
+    )
+    withdrawal = Withdrawal.objects.create(
+        user=alice, asset=eth, address=COLD, amount=10, fee=1, status="confirmed", transaction=paid
+    )
+    before = operator.get("/admin/operations/").text
+    lost = ChainTransaction.objects.create(txid="lost by its chain", kind="sweep", fee_in_doubt=True, **columns)
+    after = operator.get("/admin/operations/").text
+    found = {figure.name: figure.value for figure in figures()}
+
+    assert [text in before for text in (f"withdrawal {withdrawal.pk}", "to be decided", "sweep decided")] == [
+        True,
+        True,
+        False,
+    ]
+    assert (f"sweep {lost.txid}" in before, f"sweep {lost.txid}" in after) == (False, True)
+    assert (found["mex_transactions_contradicted"], found["mex_transactions_in_doubt"]) == (1, 1)
+    assert Page(after).blocked == []
+
+
 def test_metrics_say_the_same(eth: Asset, alice: User) -> None:
     found = {(figure.name, dict(figure.labels).get("asset", "")): figure.value for figure in figures()}
 
@@ -125,6 +152,7 @@ def test_what_was_signed_is_stored_and_noted(
 
     account = Account.from_key(b"\x05" * 32)
     monkeypatch.setattr(operations_admin.keys, "hot_address", lambda: account.address)
+    monkeypatch.setattr(EthereumNode, "base_fee", lambda self: 10**9)
     fields = {"type": 2, "chainId": 31337, "nonce": 4, "maxPriorityFeePerGas": 10**9, "maxFeePerGas": 3 * 10**9}
     fields |= {"gas": 21_000, "to": COLD, "value": 2 * 10**18}
     raw = account.sign_transaction(fields).raw_transaction.to_0x_hex()

@@ -47,7 +47,7 @@ class Worker:
 
     def _be_born(self) -> None:
         """Forget what a process has in memory."""
-        tasks.bitcoin_node.cache_clear()
+        tasks.bitcoin_node_opened.cache_clear()
         tasks.ethereum_node.cache_clear()
         tasks.courier = Courier()
         tasks.pacer = Pacer()

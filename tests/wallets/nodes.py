@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tests.wallets.key_files import as_signer
 from wallets.chains import local
-from wallets.chains.bitcoin import BitcoinNode
+from wallets.chains.bitcoin import BitcoinNode, psbt_sign
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
-from wallets.chains.keys import bitcoin_signing_descriptors
+from wallets.chains.psbt import psbt_read
 
 BIN = Path(os.environ.get("MEX_NODES", Path.home() / ".cache/mex/nodes")) / "bin"
 START_S = 30.0
@@ -112,7 +112,7 @@ class Bitcoind(NodeProcess):
                 "sendall", recipients=[self.fresh_address()], options={"fee_rate": 3, "psbt": True}
             )
             with as_signer():
-                signed = self.node.psbt_sign(built["psbt"], bitcoin_signing_descriptors())
+                signed = psbt_sign(psbt_read(built["psbt"]))
             self.node.broadcast(signed.raw)
             self.settle()
         self.mine()

@@ -29,12 +29,12 @@ def test_a_signing_worker_is_asked_and_raises_the_fee_of_the_newest_version(
     first = desk.sign()[0]
     desk.send()
     settings.BITCOIN_RPC_URL = desk.chain.url
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
 
     out = StringIO()
     call_command("bump", first.txid, stdout=out)
     tasks.bump(*asked[0][0])
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
     second = ChainTransaction.objects.get(first_version=first)
     pending = desk.chain.is_pending(second.txid)
     desk.finish()

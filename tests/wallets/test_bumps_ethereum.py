@@ -294,20 +294,6 @@ def test_a_sweep_of_tokens_gets_more_gas_before_it_is_replaced(
     assert hot.node.token_balances(usdt.contract, [keys.hot_address()])[keys.hot_address()] == 50 * DOLLAR
 
 
-def test_what_was_signed_elsewhere_is_not_replaced(hot: Anvil, eth: Asset, books: Books, rich: User) -> None:
-    request(rich, eth, books, fresh_address(), AMOUNT)
-    sign(hot, eth)
-    ChainTransaction.objects.update(kind="cold")
-    hot.mine()
-    grow_old()
-
-    bump(hot)
-
-    assert len(versions()) == 1
-    with pytest.raises(NotBumped):
-        ethereum_bump_one(asset=eth, node=hot.node, txid=versions()[0].txid)
-
-
 def test_an_operator_may_raise_a_fee_at_once(hot: Anvil, eth: Asset, books: Books, rich: User) -> None:
     withdrawal = request(rich, eth, books, fresh_address(), AMOUNT)
     sign(hot, eth)

@@ -9,9 +9,10 @@ from pytest_django import Settings
 
 from mex.errors import OfferRefused
 from tests.wallets.desk import Desk
+from tests.wallets.node_signing import node_signed
 from trading.engine.enums import Reason
+from wallets.chains.bitcoin import psbt_sign
 from wallets.chains.holdings import coins_read
-from wallets.chains.keys import bitcoin_signing_descriptors
 from wallets.chains.psbt import psbt_read
 from wallets.cold.funding import arrival_booking, bitcoin_arrival
 from wallets.cold.inputs import inputs_of_offer, offered_inputs, offers_open
@@ -51,7 +52,7 @@ def offered(bank: Desk) -> ColdOffer:
 
 def signed(bank: Desk, offer: ColdOffer) -> str:
     """Sign elsewhere: here, with the keys of the test."""
-    return bank.node.psbt_sign(offer.unsigned, bitcoin_signing_descriptors()).raw
+    return psbt_sign(psbt_read(offer.unsigned)).raw
 
 
 def whole(bank: Desk) -> tuple[int, int, int]:
@@ -142,12 +143,7 @@ def test_what_was_signed_elsewhere_is_sent_watched_and_booked(bank: Desk) -> Non
 
 def test_a_signed_psbt_is_taken_as_well(bank: Desk) -> None:
     offer = offered(bank)
-    from wallets.chains.bitcoin import single_keys
-    from wallets.chains.descriptors import Descriptor, descriptor_checksum
-
-    keys = single_keys(psbt_read(offer.unsigned), [Descriptor.parse(text) for text in bitcoin_signing_descriptors()])
-    requests = [f"{text}#{descriptor_checksum(text)}" for text in keys]
-    half = bank.node.root.call("descriptorprocesspsbt", offer.unsigned, requests, "DEFAULT", True, False)["psbt"]
+    half = node_signed(bank.node, offer.unsigned, is_final=False)["psbt"]
 
     record = offer_accept(offer, half[:40] + "\n" + half[40:], hot_address="", node=bank.node)
 

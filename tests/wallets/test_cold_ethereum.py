@@ -70,8 +70,8 @@ def signed(offer: ColdOffer, key: bytes | None = None) -> str:
     return str(Account.sign_transaction(fields, key or keys.hot_key()).raw_transaction.to_0x_hex())
 
 
-def accept(offer: ColdOffer, text: str) -> ChainTransaction:
-    return offer_accept(offer, text, hot_address=keys.hot_address())
+def accept(node: Anvil, offer: ColdOffer, text: str) -> ChainTransaction:
+    return offer_accept(offer, text, hot_address=keys.hot_address(), node=node.node)
 
 
 def cover(code: str) -> tuple[int, int]:
@@ -109,7 +109,7 @@ def test_what_was_signed_elsewhere_is_sent_watched_and_booked(hot: Anvil, books:
     offer = watch(hot)[code]
     seen = [cover(code)]
 
-    record = accept(offer, signed(offer))
+    record = accept(hot, offer, signed(offer))
     seen.append(cover(code))
     send_stored(hot)
     hot.mine()
@@ -145,10 +145,10 @@ def test_only_what_was_offered_and_signed_by_the_hot_wallet_is_taken(hot: Anvil)
         (raw[:-4], "is"),
     ):
         with pytest.raises(OfferRefused, match=why):
-            accept(offer, text)
+            accept(hot, offer, text)
 
     assert ChainTransaction.objects.count() == 0
-    assert accept(offer, f" {raw[:50]}\n{raw[50:]} ").nonce == 0
+    assert accept(hot, offer, f" {raw[:50]}\n{raw[50:]} ").nonce == 0
 
 
 def test_a_used_nonce_ends_an_offer_and_a_new_one_is_made(hot: Anvil, eth: Asset, books: Books, alice: User) -> None:
@@ -160,12 +160,12 @@ def test_a_used_nonce_ends_an_offer_and_a_new_one_is_made(hot: Anvil, eth: Asset
     sign(hot, eth)
 
     with pytest.raises(OfferRefused, match="nonce was used"):
-        accept(old, late)
+        accept(hot, old, late)
     new = watch(hot)["ETH"]
 
     old.refresh_from_db()
     assert (old.withdrawn_at is not None, offer_nonce(new), new.amount) == (True, 1, 6 * UNITS - _gas())
-    accept(new, signed(new))
+    accept(hot, new, signed(new))
     finish(hot, books)
     assert sorted(ChainTransaction.objects.values_list("kind", "nonce", "status")) == [
         ("cold", 1, "confirmed"),
@@ -257,7 +257,7 @@ def test_another_payment_to_the_cold_address_is_recognised_and_one_elsewhere_is_
 
 def test_a_failed_transfer_is_not_booked(hot: Anvil, books: Books, usdt: Asset) -> None:
     offer = watch(hot)["USDT"]
-    accept(offer, signed(offer))
+    accept(hot, offer, signed(offer))
     hot.call("anvil_setCode", usdt.contract, "0xfe")
     finish(hot, books)
 
@@ -268,7 +268,7 @@ def test_a_failed_transfer_is_not_booked(hot: Anvil, books: Books, usdt: Asset) 
 @pytest.mark.parametrize("code", ["ETH", "USDT"])
 def test_coins_that_come_back_from_the_cold_address_are_booked_once(hot: Anvil, books: Books, code: str) -> None:
     offer = watch(hot)[code]
-    accept(offer, signed(offer))
+    accept(hot, offer, signed(offer))
     finish(hot, books)
     asset = Asset.objects.get(code=code)
     hot.call("anvil_impersonateAccount", COLD.address)

@@ -7,6 +7,7 @@ from tests.wallets.desk import Desk, statuses
 from wallets.chains.bitcoin import Coin, inputs_of
 from wallets.ledger.chart import Owner
 from wallets.models import ChainTransaction
+from wallets.payouts import bitcoin_build
 from wallets.payouts import bitcoin_consolidate as module
 from wallets.payouts.bitcoin_build import merger_build
 from wallets.payouts.bitcoin_consolidate import INPUTS_MAX, coins_to_merge
@@ -125,7 +126,7 @@ def test_coins_are_merged_at_an_address_of_our_keys_only(desk: Desk, monkeypatch
     desk.fund(*[SMALL] * 6, blocks=3)
     thief, signed = desk.chain.fresh_address(), []
     monkeypatch.setattr(type(desk.node), "change_address", lambda node: thief)
-    monkeypatch.setattr(type(desk.node), "psbt_sign", lambda *args: signed.append(args))
+    monkeypatch.setattr(bitcoin_build, "psbt_sign", signed.append)
     merged = desk.merge()
     monkeypatch.undo()
 

@@ -91,14 +91,11 @@ def test_public_and_private_descriptors_differ_in_their_keys_alone() -> None:
         assert PublicNode.from_xpub(Descriptor.parse(text).key).depth == 3
 
 
-def test_a_single_descriptor_has_one_key_and_no_more() -> None:
-    private = Descriptor.parse(account_descriptors(MASTER, private=True)[0])
+def test_the_keys_of_a_private_descriptor_are_the_children_of_its_branch() -> None:
+    external, internal = map(Descriptor.parse, account_descriptors(MASTER, private=True)[:2])
 
-    single = private.single(7)
-
-    key = MASTER.derive("m/84h/1h/0h/0/7").wif(testnet=True)
-    assert single == f"wpkh([73c5da0a/84h/1h/0h/0/7]{key})"
-    assert "tprv" not in single
+    assert external.private_branch().derive("7") == MASTER.derive("m/84h/1h/0h/0/7")
+    assert internal.private_branch().derive("7") == MASTER.derive("m/84h/1h/0h/1/7")
 
 
 def test_paths_are_as_a_psbt_names_them() -> None:

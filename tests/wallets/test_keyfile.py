@@ -38,9 +38,9 @@ def change_header(path: Path, **changes: object) -> None:
 
 
 def test_what_is_written_is_read_again_with_the_passphrase(path: Path) -> None:
-    header, seed = key_file_read(path, PASSPHRASE)
+    header, seeds = key_file_read(path, PASSPHRASE)
 
-    assert seed == SEED
+    assert seeds == (SEED,)
     assert header.fingerprint == PrivateNode.from_seed(SEED).fingerprint().hex()
     assert (header.made_for, header.kdf, header.cipher) == ("local", "scrypt", "aes-256-gcm")
     assert header.n >= 2**15
@@ -77,7 +77,7 @@ def test_a_passphrase_is_the_same_however_its_letters_are_composed(tmp_path: Pat
     path = tmp_path / "composed"
     key_file_write(path, SEED, "caf\u00e9 noir", made_for="local")
 
-    assert key_file_read(path, "cafe\u0301 noir")[1] == SEED
+    assert key_file_read(path, "cafe\u0301 noir")[1] == (SEED,)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_keys_are_made_once_at_the_first_start_on_local_chains(folder: Path, set
         first = settings.KEY_FILE.read_bytes()
         keys.keys_ensure()
 
-    header, seed = key_file_read(settings.KEY_FILE, PASSPHRASE)
+    header, (seed,) = key_file_read(settings.KEY_FILE, PASSPHRASE)
     assert settings.KEY_FILE.read_bytes() == first
     assert header.made_for == "local"
     assert keys.deposit_address(0) == keys.address_at(
@@ -207,7 +207,7 @@ class TestTheSeedOfEarlierVersions:
         with signing_role():
             keys.keys_ensure()
 
-        assert key_file_read(settings.KEY_FILE, PASSPHRASE)[1] == SEED
+        assert key_file_read(settings.KEY_FILE, PASSPHRASE)[1] == (SEED,)
         assert {path.name for path in folder.iterdir()} == {"mex.keys", "mex.keys.public"}
 
     def test_one_that_was_encrypted_before_a_crash_is_removed_now(

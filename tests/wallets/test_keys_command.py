@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from tests.wallets.nodes import Bitcoind
 from wallets.chains import keycare, keyfile, keys
-from wallets.chains.keyfile import KeysRefused, key_file_read, public_file_read
+from wallets.chains.keyfile import KeysRefused, key_file_read
+from wallets.chains.public_file import public_file_read
 from wallets.models import Asset, DepositAddress
 
 PASSPHRASE = "a long passphrase of this test"
@@ -110,7 +111,7 @@ def test_the_seed_of_an_earlier_version_is_taken_over_on_demand(folder: Path, se
 
     run("create", "--plain", str(plain))
 
-    assert key_file_read(settings.KEY_FILE, PASSPHRASE)[1] == bytes([7]) * 32
+    assert key_file_read(settings.KEY_FILE, PASSPHRASE)[1] == (bytes([7]) * 32,)
     assert not plain.exists()
 
 
@@ -225,7 +226,7 @@ def test_a_change_that_wrote_nonsense_is_taken_back(
 ) -> None:
     before = settings.KEY_FILE.read_bytes()
     usual = keycare.sealed
-    monkeypatch.setattr(keycare, "sealed", lambda seed, new, made_for: usual(bytes(32), new, made_for=made_for))
+    monkeypatch.setattr(keycare, "sealed", lambda _, new, **rest: usual((bytes(32),), new, **rest))
 
     with pytest.raises(CommandError, match="is not what was written"):
         change(tmp_path)
@@ -240,7 +241,7 @@ def test_a_disk_that_keeps_something_else_gets_the_old_file_back(
 ) -> None:
     """What is in the file's place after the change does not open, or holds another seed."""
     before = settings.KEY_FILE.read_bytes()
-    wrong = [keyfile.sealed(bytes(32), NEW, made_for="public") if is_readable else "nonsense"]
+    wrong = [keyfile.sealed((bytes(32),), NEW, made_for="public") if is_readable else "nonsense"]
 
     def spoil(folder: Path) -> None:
         if wrong:

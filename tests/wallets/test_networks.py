@@ -89,11 +89,11 @@ def test_networks_on_which_mex_must_not_run_stop_the_start(tmp_path: Path, chang
 def fresh_nodes(settings: Settings, bitcoind: Bitcoind, anvil: Anvil) -> Iterator[None]:
     """Both nodes, not looked at yet by this process."""
     settings.BITCOIN_RPC_URL, settings.ETHEREUM_RPC_URL = bitcoind.url, anvil.url
-    for node in (tasks.bitcoin_node, tasks.ethereum_node):
+    for node in (tasks.bitcoin_node_opened, tasks.ethereum_node):
         node.cache_clear()
     health._said.clear()
     yield
-    for node in (tasks.bitcoin_node, tasks.ethereum_node):
+    for node in (tasks.bitcoin_node_opened, tasks.ethereum_node):
         node.cache_clear()
     health._said.clear()
 

@@ -25,6 +25,7 @@ from tests.wallets.payouts import (
 from tests.wallets.tokens import DOLLAR, UNITS
 from wallets.chains import keys
 from wallets.chains.ethereum import GWEI, EthereumNode
+from wallets.control.switch import withdrawals_halted
 from wallets.models import Asset, ChainTransaction, Withdrawal
 from wallets.payouts.ethereum import ethereum_sign
 from wallets.payouts.ethereum_bumps import ethereum_bump_one
@@ -212,6 +213,8 @@ def test_a_failed_payment_that_the_chain_lost_leaves_a_hole_that_is_filled(
     assert rows() == [("withdrawal", 0, "failed"), ("withdrawal", 1, "confirmed"), ("filler", 0, "confirmed")]
     assert received(hot, [refused, *later]) == [0, NET]
     assert status(refused) == "rejected"
+    assert withdrawals_halted(Asset.objects.get(code="ETH")) == "", "it is what was settled"
+    assert not ChainTransaction.objects.filter(contradicted_at__isnull=False).exists()
 
 
 def test_a_payment_whose_nonce_another_one_took_is_signed_anew_when_that_is_certain(
@@ -269,6 +272,7 @@ def test_a_payment_that_was_given_up_can_not_come_back(hot: Anvil, eth: Asset, b
     finish(hot, books)
 
     assert rows() == [("withdrawal", 0, "replaced"), ("withdrawal", 1, "confirmed"), ("filler", 0, "confirmed")]
+    assert withdrawals_halted(Asset.objects.get(code="ETH")) == ""
     assert received(hot, [payment]) == [NET]
     assert status(payment) == "confirmed"
 

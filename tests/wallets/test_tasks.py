@@ -33,7 +33,7 @@ def worker(
 ) -> Iterator[Books]:
     """This process as a worker, on the test's nodes and books."""
     settings.BITCOIN_RPC_URL, settings.ETHEREUM_RPC_URL = bitcoind.url, anvil.url
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
     tasks.ethereum_node.cache_clear()
     usual, tasks.courier = tasks.courier, Courier(books.send)
     patience, tasks.pacer = tasks.pacer, Pacer()
@@ -41,7 +41,7 @@ def worker(
     pipes.connection().delete(pipes.NOTICES_KEY)
     yield books
     tasks.courier, tasks.pacer = usual, patience
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
     tasks.ethereum_node.cache_clear()
 
 
@@ -116,14 +116,14 @@ def test_a_node_that_is_down_is_said_once_and_the_other_chain_goes_on(
 ) -> None:
     tick()
     settings.BITCOIN_RPC_URL, reachable = f"http://mex:x@127.0.0.1:{free_port()}", settings.BITCOIN_RPC_URL
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
     anvil.mine(3)
 
     for _ in range(3):
         tick()
     down = [record for record in caplog.records if "does not answer" in record.getMessage()]
     settings.BITCOIN_RPC_URL = reachable
-    tasks.bitcoin_node.cache_clear()
+    tasks.bitcoin_node_opened.cache_clear()
     tick()
     tick()
     back = [record for record in caplog.records if "answers again" in record.getMessage()]

@@ -9,23 +9,25 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from tests.wallets.books import Books
-from tests.wallets.deposits import scan_ethereum, statuses
+from tests.wallets.deposits import scan_bitcoin, scan_ethereum, statuses
+from tests.wallets.desk import Desk
 from tests.wallets.nodes import Anvil
 from tests.wallets.payers import pay_on, splitter
-from tests.wallets.payouts import coin, finish
+from tests.wallets.payouts import UNIT, coin, finish, follow
+from tests.wallets.test_fee_corrections import GWEI, again
 from tests.wallets.tokens import DOLLAR, mine_and_scan
 from wallets.chains import health, keys
 from wallets.deposits.ethereum import ethereum_rewind, ethereum_scan
-from wallets.deposits.unexplained import unexplained_find, unexplained_tell
-from wallets.models import Asset, ChainCursor, ChainTransaction, DepositAddress
+from wallets.deposits.unexplained import Unexplained, unexplained_find, unexplained_tell
+from wallets.models import Asset, ChainCursor, ChainTransaction, Deposit, DepositAddress, FeeCorrection
 from wallets.payouts.ethereum_sweeps import ethereum_sweep
 
 ETHER = 10**18
 
 
-def found(anvil: Anvil) -> list[tuple[str, int | None, int]] | None:
-    rows = unexplained_find(coin=coin(), node=anvil.node)
-    return None if rows is None else [(row.address, row.user_id, row.wei) for row in rows]
+def found(anvil: Anvil, asset: Asset | None = None) -> list[tuple[str, int | None, int]] | None:
+    rows = unexplained_find(asset=asset or coin(), node=anvil.node)
+    return None if rows is None else [(row.address, row.user_id, row.value) for row in rows]
 
 
 def test_what_a_contract_pays_is_noticed_without_traces_and_credited_with_them(
@@ -47,9 +49,9 @@ def test_what_a_contract_pays_is_noticed_without_traces_and_credited_with_them(
     scan_ethereum(anvil, eth, books)
     noticed = found(anvil)
     for _ in range(3):
-        unexplained_tell(coin=eth, node=anvil.node)
+        unexplained_tell(asset=eth, node=anvil.node)
     printed = StringIO()
-    call_command("unexplained_coins", stdout=printed)
+    call_command("unexplained_coins", "ETH", stdout=printed)
 
     settings.ETHEREUM_TRACES = True
     call_command("rescan_ethereum", str(start), stdout=StringIO())
@@ -59,8 +61,8 @@ def test_what_a_contract_pays_is_noticed_without_traces_and_credited_with_them(
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert errors == [f"{ETHER} wei of ETH at {address} are no deposit that we know of"]
     assert printed.getvalue().splitlines() == [
-        f"{address} (user {alice.pk}): {ETHER} wei",
-        "1 addresses have ether that no deposit explains",
+        f"{address} (user {alice.pk}): {ETHER} wei of ETH",
+        "1 addresses have ETH that no deposit explains",
     ]
     assert statuses() == ["credited", "credited"]
     assert books.balance(alice.pk, eth.pk) == (3 * 10**8, 0)
@@ -150,3 +152,85 @@ def test_nothing_is_said_while_the_scanner_is_behind_or_the_chain_moves(
 
     assert behind is None
     assert found(anvil) is None
+
+
+@pytest.mark.parametrize("base_fee", [GWEI * 15 // 10, 10**6])
+def test_what_a_sweep_cost_the_second_time_is_explained(
+    anvil: Anvil, eth: Asset, usdt: Asset, books: Books, address: str, base_fee: int
+) -> None:
+    """A deep reorganisation has it mined again at another price: what is left at the address is another amount."""
+    anvil.pay(keys.hot_address(), ETHER)
+    anvil.pay(address, ETHER)
+    mine_and_scan(anvil, books)
+    anvil.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+    ethereum_sweep(asset=coin(), node=anvil.node)
+    finish(anvil, books, blocks=4)
+    again(anvil, books, base_fee)
+    scan_ethereum(anvil, eth, books)
+    in_doubt = found(anvil)
+    mine_and_scan(anvil, books)
+    for _ in range(4):
+        follow(anvil, books)
+    scan_ethereum(anvil, eth, books)
+    corrected = found(anvil)
+    anvil.call("anvil_impersonateAccount", address)
+    anvil.call("anvil_setBalance", address, hex(int(anvil.call("eth_getBalance", address, "latest"), 16) + UNIT * 2))
+
+    assert FeeCorrection.objects.count() == 1
+    assert (in_doubt, corrected) == ([], [])
+    mine_and_scan(anvil, books, blocks=1)
+    assert [row[0] for row in found(anvil) or ()] == [address], "and two units more are not"
+
+
+def test_tokens_that_no_deposit_explains_are_noticed(
+    anvil: Anvil, eth: Asset, usdt: Asset, books: Books, alice: User, address: str
+) -> None:
+    """Deposits and sweeps are explained; what came before the scanner knew, or to nobody's address, is not."""
+    waiting = DepositAddress.objects.filter(user=None).first()
+    assert waiting is not None
+    anvil.call("anvil_setBalance", address, hex(ETHER // 10))
+    seen = []
+    anvil.pay_token(usdt.contract, address, 50 * DOLLAR)
+    mine_and_scan(anvil, books)
+    seen.append(found(anvil, usdt))
+    ethereum_sweep(asset=eth, node=anvil.node, tokens=[usdt])
+    seen.append(found(anvil, usdt))  # on its way
+    finish(anvil, books)
+    mine_and_scan(anvil, books, blocks=1)
+    seen.append(found(anvil, usdt))
+    anvil.pay_token(usdt.contract, waiting.address, 7)
+    mine_and_scan(anvil, books)
+
+    assert list(ChainTransaction.objects.values_list("kind", "status")) == [("sweep", "confirmed")]
+    assert seen == [[], [], []]
+    assert found(anvil, usdt) == [(waiting.address, None, 7)]
+    Deposit.objects.filter(asset=usdt).delete()
+    assert (address, alice.pk, 50 * DOLLAR) in (found(anvil, usdt) or []), "and what was swept came from somewhere"
+    Asset.objects.filter(pk=usdt.pk).update(contract="")
+    assert found(anvil, Asset.objects.get(pk=usdt.pk)) == []
+
+
+def test_bitcoins_that_no_deposit_explains_are_noticed(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Paid to an address that nobody was given: no user has them, and the audit only knows that there are too many."""
+    health._said.clear()
+    mine, nobodys = desk.node.addresses_new(2)
+    given = DepositAddress.objects.create(asset=desk.btc, user=desk.user, address=mine)
+    DepositAddress.objects.create(asset=desk.btc, address=nobodys)
+    never_looked = unexplained_find(asset=desk.btc, node=desk.node)
+    scan_bitcoin(desk.chain, desk.btc, desk.books)
+    desk.chain.pay(mine, 10**6)
+    desk.chain.pay(desk.node.change_address(), 10**6)  # the operator's own: no deposit is expected there
+    first, second = desk.chain.pay(nobodys, 7_000), desk.chain.pay(nobodys, 8_000)
+    desk.chain.mine(10)
+    not_looked_at = unexplained_find(asset=desk.btc, node=desk.node)
+    scan_bitcoin(desk.chain, desk.btc, desk.books)
+
+    for _ in range(2):
+        unexplained_tell(asset=desk.btc, node=desk.node)
+
+    assert (never_looked, not_looked_at, first != second) == (None, [], True)
+    assert unexplained_find(asset=desk.btc, node=desk.node) == [Unexplained(nobodys, None, 15_000)]
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == [f"15000 satoshis of BTC at {nobodys} are no deposit that we know of"]
+    Deposit.objects.filter(address=given).delete()
+    assert Unexplained(mine, desk.user.pk, 10**6) in (unexplained_find(asset=desk.btc, node=desk.node) or [])

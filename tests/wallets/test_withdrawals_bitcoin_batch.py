@@ -14,6 +14,7 @@ from wallets.chains.scripts import script_of, transaction_of
 from wallets.models import ChainTransaction, Hold
 from wallets.pace import Aside
 from wallets.payouts import bitcoin as payouts_bitcoin
+from wallets.payouts import bitcoin_build
 from wallets.payouts.bitcoin import bitcoin_sign
 
 COIN = 100_000_000
@@ -38,7 +39,7 @@ def test_withdrawals_of_a_while_are_paid_by_one_transaction_each_to_the_last_uni
 
 def test_a_batch_is_paid_when_the_oldest_has_waited_or_it_is_full(desk: Desk, settings: Settings) -> None:
     settings.BITCOIN_BATCH_S, settings.BITCOIN_BATCH_MAX = 30, 3
-    desk.fund(5 * COIN, COIN)
+    desk.fund(5 * COIN, 5 * COIN, COIN)  # whichever the wallet takes for three, one is left for the fourth
     first, second = desk.ask(), desk.ask()
 
     too_soon = desk.sign(after_s=20)
@@ -234,7 +235,7 @@ def test_a_transaction_that_pays_something_else_is_not_signed(desk: Desk, monkey
     withdrawal = desk.ask()
     elsewhere, fund = desk.chain.fresh_address(), type(desk.node).payment_fund
     signed = []
-    monkeypatch.setattr(type(desk.node), "psbt_sign", lambda *args: signed.append(args))
+    monkeypatch.setattr(bitcoin_build, "psbt_sign", signed.append)
     monkeypatch.setattr(
         type(desk.node),
         "payment_fund",
@@ -329,7 +330,7 @@ def test_a_node_that_keeps_what_is_left_over_gets_no_signature(
         return str(node.rpc.call("walletprocesspsbt", bare, False)["psbt"])
 
     monkeypatch.setattr(type(desk.node), "payment_fund", dishonest)
-    monkeypatch.setattr(type(desk.node), "psbt_sign", lambda *args: signed.append(args))
+    monkeypatch.setattr(bitcoin_build, "psbt_sign", signed.append)
     desk.sign()
     monkeypatch.undo()
 

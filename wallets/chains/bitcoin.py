@@ -8,9 +8,10 @@ import msgspec
 from bitcoin.core import CTransaction, b2lx
 from django.conf import settings
 
-from wallets.chains.descriptors import Descriptor, descriptor_checksum
+from wallets.chains.bitcoin_signing import transaction_sign
+from wallets.chains.descriptors import Descriptor
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
-from wallets.chains.keys import bitcoin_descriptors, bitcoin_signing_descriptors
+from wallets.chains.keys import bitcoin_descriptors, bitcoin_descriptors_of, bitcoin_signing_descriptors
 from wallets.chains.ownership import strange_addresses
 from wallets.chains.place import GONE, Place
 from wallets.chains.psbt import Psbt, psbt_read
@@ -53,10 +54,6 @@ class SignedBitcoin(msgspec.Struct, frozen=True):
     inputs: tuple[tuple[str, int], ...]
 
 
-class NotSigned(Exception):
-    """Raised when a transaction did not come back signed, whole and unchanged."""
-
-
 class Coin(msgspec.Struct, frozen=True):
     """An output that the wallet can spend."""
 
@@ -64,6 +61,8 @@ class Coin(msgspec.Struct, frozen=True):
     number: int
     satoshis: int
     confirmations: int
+    descriptor: str = ""
+    """That of its address, as the node tells it: it says by which seed it can be spent."""
 
     @property
     def outpoint(self) -> tuple[str, int]:
@@ -89,25 +88,18 @@ def inputs_of(raw: str) -> tuple[tuple[str, int], ...]:
     return tuple((b2lx(item.prevout.hash), item.prevout.n) for item in transaction.vin)
 
 
-def single_keys(asked: Psbt, descriptors: Sequence[Descriptor]) -> list[str]:
-    """Return the private descriptor of each coin that a PSBT spends. Raises NotSigned when one is not ours."""
-    found = set()
-    for coin in asked.inputs:
-        ours = [
-            item.single(origin.path[-1])
-            for origin in coin.origins
-            for item in descriptors
-            if origin.fingerprint == item.fingerprint and origin.path and item.path(origin.path[-1]) == origin.path
-        ]
-        if not ours:
-            raise NotSigned(f"the coin {coin.txid}:{coin.number} is not of our keys")
-        found.update(ours)
-    return sorted(found)
-
-
 def txid_of(raw: str) -> str:
     """Return the id of a transaction."""
     return str(b2lx(CTransaction.deserialize(bytes.fromhex(raw)).GetTxid()))
+
+
+def psbt_sign(asked: Psbt) -> SignedBitcoin:
+    """Return a transaction of our coins, signed as it was asked for, by this process. Signing workers only.
+
+    Raises NotSigned when a coin is not ours or not described in full; KeysLocked in a process that does not sign.
+    """
+    raw = transaction_sign(asked, [Descriptor.parse(text) for text in bitcoin_signing_descriptors()])
+    return SignedBitcoin(txid_of(raw), raw, asked.fee_satoshis, inputs_of(raw))
 
 
 class BitcoinNode:
@@ -120,7 +112,7 @@ class BitcoinNode:
         self.rpc = JsonRpc(url, path=f"/wallet/{self.wallet}")
         self._slow = JsonRpc(url, path=f"/wallet/{self.wallet}", timeout_s=_SCAN_TIMEOUT_S)
 
-    def wallet_open(self, history: Callable[[], History] = History) -> None:
+    def wallet_open(self, history: Callable[[], History] = dict) -> None:
         """Have our watch-only wallet loaded, made at the first start. Raises KeysMissing or WalletForeign, too.
 
         `history` tells what it had watched before, if it has to be made again.
@@ -185,26 +177,28 @@ class BitcoinNode:
                     found[txid] = _place(answer)
         return found
 
-    def addresses_new(self, count: int) -> list[str]:
-        """Return new deposit addresses. Raises WalletForeign, too, when the node's are not of our keys."""
+    def addresses_new(self, count: int, generation: int = -1) -> list[str]:
+        """Return new deposit addresses. Raises WalletForeign, too, when they are not of this generation's keys."""
         # The type is named because some builds fall back to legacy addresses whatever the node was told.
         answers = self.rpc.batch("getnewaddress", [[DEPOSIT_LABEL, settings.BITCOIN_ADDRESS_TYPE]] * count)
         for answer in answers:
             if isinstance(answer, ChainRefused):
                 raise answer
         addresses = [str(answer) for answer in answers]
-        self._addresses_check(addresses)
+        self._addresses_check(addresses, generation)
         return addresses
 
-    def _addresses_check(self, addresses: Sequence[str]) -> None:
+    def _addresses_check(self, addresses: Sequence[str], generation: int) -> None:
         told = self.rpc.batch("getaddressinfo", [[address] for address in addresses])
         for answer in told:
             if isinstance(answer, ChainRefused):
                 raise answer
         pairs = [(address, str(answer.get("desc", ""))) for address, answer in zip(addresses, told, strict=True)]
-        strange = strange_addresses(pairs, bitcoin_descriptors())
+        strange = strange_addresses(pairs, bitcoin_descriptors_of(generation))
         if strange:
-            raise WalletForeign(f"the Bitcoin node gave {strange[0]}, which is not of our keys: it is not handed out")
+            raise WalletForeign(
+                f"the Bitcoin node gave {strange[0]}, which is not of our keys (the newest): it is not handed out"
+            )
 
     def payment_fund(
         self,
@@ -241,25 +235,7 @@ class BitcoinNode:
     def payment_sign(self, address: str, amount: int, fee_rate: int) -> SignedBitcoin:
         """Return a signed payment of satoshis, for sat/vB, that nobody has seen yet. Raises PaymentRefused."""
         psbt = self.payment_fund([(address, amount)], fee_rate * 1000)
-        return self.psbt_sign(psbt, bitcoin_signing_descriptors())
-
-    def psbt_sign(self, psbt: str, descriptors: Sequence[str]) -> SignedBitcoin:
-        """Return a transaction of our coins, signed as it was asked for. Signing workers only.
-
-        The node does the signing, and is told the keys of the coins that are spent; it knows the account's public key,
-        so that after one signature whoever reads along could derive all of them (docs/keys.md). Raises NotSigned
-        when a coin is not ours, or the answer is not complete, or does anything but what was asked.
-        """
-        asked = psbt_read(psbt)
-        keys = single_keys(asked, [Descriptor.parse(text) for text in descriptors])
-        requests = [f"{text}#{descriptor_checksum(text)}" for text in keys]
-        answer = self.root.call("descriptorprocesspsbt", psbt, requests, "DEFAULT", True, True)
-        if not answer["complete"]:
-            raise NotSigned("the node could not sign all of the transaction")
-        raw = str(answer["hex"])
-        if not asked.is_signed_as(raw):
-            raise NotSigned("the node signed another transaction than it was asked to")
-        return SignedBitcoin(txid_of(raw), raw, asked.fee_satoshis, inputs_of(raw))
+        return psbt_sign(psbt_read(psbt))
 
     def inputs_lock(self, inputs: Sequence[tuple[str, int]]) -> None:
         """Keep the wallet from spending these outputs again, also after its restart. Spent ones are left alone."""
@@ -292,7 +268,13 @@ class BitcoinNode:
         """Return what the wallet can spend now: confirmed, or its own change; nothing that is locked."""
         items = self._slow.call("listunspent", confirmations, confirmations_max, [], False)
         return [
-            Coin(str(item["txid"]), int(item["vout"]), satoshis(item["amount"]), int(item["confirmations"]))
+            Coin(
+                str(item["txid"]),
+                int(item["vout"]),
+                satoshis(item["amount"]),
+                int(item["confirmations"]),
+                str(item.get("desc", "")),
+            )
             for item in items
         ]
 

@@ -1,4 +1,4 @@
-"""Output descriptors of the two kinds that we use: the addresses they stand for, and the key of a single one.  [pure]
+"""Output descriptors of the two kinds that we use: the addresses they stand for, and where their keys are.  [pure]
 
 Source: BIP 380 (form), BIP 84 and BIP 86 (paths), BIP 341 (the taproot output key). Test networks only: coin type 1.
 """
@@ -57,10 +57,9 @@ class Descriptor(msgspec.Struct, frozen=True):
             return segwit_encode(prefix, 0, hashlib.new("ripemd160", hashlib.sha256(key).digest()).digest())
         return segwit_encode(prefix, 1, taproot_output_key(key[1:]))
 
-    def single(self, index: int) -> str:
-        """Return the descriptor of one address with that address's private key and no other; needs the private one."""
-        key = PrivateNode.from_xprv(self.key).derive(f"{self.branch}/{index}").wif(testnet=True)
-        return f"{self.kind}([{self.fingerprint}/{self.account}/{self.branch}/{index}]{key})"
+    def private_branch(self) -> PrivateNode:
+        """Return the private node whose children are the keys of the addresses; needs the private descriptor."""
+        return PrivateNode.from_xprv(self.key).derive(str(self.branch))
 
 
 def account_descriptors(master: PrivateNode, *, private: bool) -> list[str]:
@@ -102,6 +101,10 @@ def _polymod(state: int, value: int) -> int:
 
 def taproot_output_key(internal: bytes) -> bytes:
     """Return the x coordinate of the output key of an internal key that is spent by signature alone."""
+    return PublicKey(b"\x02" + internal).add(taproot_tweak(internal)).format()[1:]
+
+
+def taproot_tweak(internal: bytes) -> bytes:
+    """Return what is added to an internal key, given by its x coordinate. Source: BIP 341, without scripts."""
     tag = hashlib.sha256(b"TapTweak").digest()
-    tweak = hashlib.sha256(tag + tag + internal).digest()
-    return PublicKey(b"\x02" + internal).add(tweak).format()[1:]
+    return hashlib.sha256(tag + tag + internal).digest()

@@ -15,7 +15,7 @@ from eth_utils.address import to_checksum_address
 from mex.money import cost_from_chain, units_from_chain
 from wallets.chains.bitcoin import satoshis
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
-from wallets.chains.keys import KeysMissing, hot_address
+from wallets.chains.keys import KeysMissing, hot_addresses
 from wallets.chains.tokens import balance_call, number_of, payments_of_logs
 from wallets.models import Asset, Chain, ChainTransaction, DepositAddress
 
@@ -187,10 +187,10 @@ def _balances(rpc: JsonRpc, asset: Asset, addresses: Sequence[str], height: str)
 
 
 def _ethereum_addresses(asset: Asset) -> tuple[set[str], set[str]]:
-    """Return the deposit addresses of an asset's chain, and the hot wallet. Raises ChainBusy."""
+    """Return the deposit addresses of an asset's chain, and the hot wallets of all generations. Raises ChainBusy."""
     deposits = set(DepositAddress.objects.filter(asset__chain=asset.chain).values_list("address", flat=True))
     try:
-        return deposits, {hot_address()}
+        return deposits, set(hot_addresses())
     except KeysMissing as missing:
         if deposits:
             raise ChainBusy(str(missing)) from None

@@ -1,7 +1,10 @@
-"""The encrypted key file: one seed for both chains, and beside it a public file that everybody may read.
+"""The encrypted key file: seeds for both chains, and beside it a public file that everybody may read.
 
 The key file has two lines. The first, in JSON, says what the second was encrypted with, and is authenticated with it:
-the passphrase is stretched with scrypt, the seed is encrypted with AES-256-GCM. docs/keys.md shows an example.
+the passphrase is stretched with scrypt, the seeds are encrypted with AES-256-GCM. docs/keys.md shows an example.
+
+A seed and all that follows from it is a generation, numbered from 0; new ones come from a rotation. With one of them
+both files are of version 1, as they were before there were rotations, with several of version 2.
 """
 
 import base64
@@ -9,6 +12,7 @@ import binascii
 import os
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -50,11 +54,21 @@ class KeysRefused(KeysUnusable):
     """Raised when the keys must not be used: damaged, readable by others, or made for chains of another kind."""
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of a key file. `fingerprint` is that of the seed's master key (BIP 32)."""
+class Birth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a seed was made, in ISO 8601; "" for the first one, whose time nobody wrote down. `fingerprint` as below."""
+
+    fingerprint: str
+    made_at: str
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The first line of a key file. `fingerprint` is that of the newest seed's master key (BIP 32).
+
+    `generations`: all seeds, oldest first; left out where there is one.
+    """
 
     format: Literal["mex-keys"]
-    version: Literal[1]
+    version: Literal[1, 2]
     made_for: Origin
     made_at: str
     fingerprint: str
@@ -65,38 +79,43 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     salt: str
     cipher: Literal["aes-256-gcm"]
     nonce: str
+    generations: tuple[Birth, ...] = ()
 
-
-class PublicFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What everybody may know: the extended key of the Ethereum addresses, the descriptors of the Bitcoin ones."""
-
-    version: Literal[1]
-    fingerprint: str
-    made_for: Origin
-    ethereum: str
-    bitcoin: tuple[str, ...]
+    @property
+    def births(self) -> tuple[Birth, ...]:
+        """What is known of each generation, also where there is one."""
+        return self.generations or (Birth(self.fingerprint, ""),)
 
 
 def key_file_write(path: Path, seed: bytes, passphrase: str, *, made_for: Origin) -> None:
     """Write a new key file, whole or not at all, for its owner alone. One that is there already is left as it is."""
-    write_once(path, sealed(seed, passphrase, made_for=made_for), mode=0o600)
+    write_once(path, sealed((seed,), passphrase, made_for=made_for), mode=0o600)
 
 
-def key_file_read(path: Path, passphrase: str) -> tuple[Header, bytes]:
-    """Return the header and the seed. Raises KeysMissing, KeysRefused, or KeysLocked when the passphrase is wrong."""
+def key_file_read(path: Path, passphrase: str) -> tuple[Header, tuple[bytes, ...]]:
+    """Return the header and the seeds, oldest first.
+
+    Raises KeysMissing, KeysRefused, or KeysLocked when the passphrase is wrong.
+    """
     first, second = _lines(path)
     header = _header(path, first)
     key = _stretched(passphrase, bytes.fromhex(header.salt), header.n, header.r, header.p)
     try:
         content = base64.b64decode(second, validate=True)
-        seed = AESGCM(key).decrypt(bytes.fromhex(header.nonce), content, first)
+        opened = AESGCM(key).decrypt(bytes.fromhex(header.nonce), content, first)
     except binascii.Error:
         raise KeysRefused(f"{path} is damaged") from None
     except InvalidTag:
         raise KeysLocked(f"the passphrase is not that of {path}, or the file was changed") from None
-    if PrivateNode.from_seed(seed).fingerprint().hex() != header.fingerprint:
+    seeds = _unpacked(opened) if header.generations else (opened,)
+    if [seed_fingerprint(seed) for seed in seeds] != [birth.fingerprint for birth in header.births]:
         raise KeysRefused(f"{path} holds another seed than its header says")
-    return header, seed
+    return header, seeds
+
+
+def seed_fingerprint(seed: bytes) -> str:
+    """Return the fingerprint of a seed's master key, in hex (BIP 32)."""
+    return PrivateNode.from_seed(seed).fingerprint().hex()
 
 
 def header_read(path: Path) -> Header:
@@ -110,17 +129,20 @@ def key_file_check(path: Path) -> None:
         raise KeysRefused(f"others may read {path}: chmod 600 it")
 
 
-def sealed(seed: bytes, passphrase: str, *, made_for: Origin) -> str:
-    """Return the text of a key file."""
-    assert len(seed) in _SEED_BYTES, "a seed has 16 to 64 bytes"
+def sealed(seeds: Sequence[bytes], passphrase: str, *, made_for: Origin, births: Sequence[Birth] = ()) -> str:
+    """Return the text of a key file. `seeds`: oldest first; of several `births` says when each was made."""
+    assert seeds, "a key file holds a seed"
+    assert all(len(seed) in _SEED_BYTES for seed in seeds), "a seed has 16 to 64 bytes"
     assert passphrase, "a key file needs a passphrase"
+    assert len(seeds) == 1 or len(births) == len(seeds), "of several seeds it is said when each was made"
     salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    is_one = len(seeds) == 1
     header = Header(
         format="mex-keys",
-        version=1,
+        version=1 if is_one else 2,
         made_for=made_for,
         made_at=timezone.now().isoformat(timespec="seconds"),
-        fingerprint=PrivateNode.from_seed(seed).fingerprint().hex(),
+        fingerprint=seed_fingerprint(seeds[-1]),
         kdf="scrypt",
         n=SCRYPT_N[made_for],
         r=_SCRYPT_R,
@@ -128,20 +150,21 @@ def sealed(seed: bytes, passphrase: str, *, made_for: Origin) -> str:
         salt=salt.hex(),
         cipher="aes-256-gcm",
         nonce=nonce.hex(),
+        generations=() if is_one else tuple(births),
     )
     first = msgspec.json.encode(header)
     key = _stretched(passphrase, salt, header.n, header.r, header.p)
-    return f"{first.decode()}\n{base64.b64encode(AESGCM(key).encrypt(nonce, seed, first)).decode()}\n"
+    content = seeds[0] if is_one else _packed(seeds)
+    return f"{first.decode()}\n{base64.b64encode(AESGCM(key).encrypt(nonce, content, first)).decode()}\n"
 
 
-def public_file_read(path: Path) -> PublicFile:
-    """Return what a public file says. Raises KeysMissing or KeysRefused."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=PublicFile)
-    except FileNotFoundError:
-        raise KeysMissing(f"there is no {path} yet; a signing worker makes it at its first start") from None
-    except msgspec.MsgspecError as error:
-        raise KeysRefused(f"{path} is damaged: {error}") from None
+def _packed(seeds: Sequence[bytes]) -> bytes:
+    return msgspec.json.encode([seed.hex() for seed in seeds])
+
+
+def _unpacked(content: bytes) -> tuple[bytes, ...]:
+    # It was authenticated: what is in it is what `_packed` wrote.
+    return tuple(bytes.fromhex(text) for text in msgspec.json.decode(content, type=list[str]))
 
 
 def passphrase_given() -> str:
@@ -219,6 +242,8 @@ def _header(path: Path, line: bytes) -> Header:
         lengths = len(bytes.fromhex(header.salt)), len(bytes.fromhex(header.nonce))
     except (msgspec.MsgspecError, ValueError) as error:
         raise KeysRefused(f"{path} is not a key file that this version reads: {error}") from None
+    if (header.version == 2) != (len(header.generations) > 1):
+        raise KeysRefused(f"{path} is not a key file that this version reads: version and generations differ")
     if lengths != (_SALT_BYTES, _NONCE_BYTES) or (header.r, header.p) != (_SCRYPT_R, _SCRYPT_P):
         raise KeysRefused(f"{path} was not encrypted as this version does it")
     # A changed header must neither weaken the stretching nor eat the machine's memory before it is found out.

@@ -1,12 +1,18 @@
 """The keys of both chains, from one seed. Signing workers load it; everyone else has its public side.
 
+After a rotation there are several seeds, the generations, numbered from 0 (docs/keys.md). What is new is of the newest
+one; the keys of all stay in use, because people go on paying to old addresses. Where a generation can be named, -1 is
+the newest.
+
 Paths: m/44'/60'/0'/0/index is an Ethereum deposit address, m/44'/60'/0'/1/0 the Ethereum hot wallet (BIP 44).
 m/84'/1'/0' and m/86'/1'/0' are the Bitcoin wallet (BIP 84, BIP 86), branch 0 to receive and branch 1 for change.
 """
 
 import secrets
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from django.conf import settings
@@ -22,15 +28,13 @@ from wallets.chains.keyfile import (
     KeysMissing,
     KeysRefused,
     KeysUnusable,
-    PublicFile,
     key_file_check,
     key_file_read,
     key_file_write,
     passphrase_given,
-    public_file_read,
-    write_once,
 )
 from wallets.chains.plain_seed import plain_seed_adopt, plain_seed_file
+from wallets.chains.public_file import PublicFile, PublicGeneration, public_file_now, public_file_write
 from wallets.chains.signing_role import signing_role_check
 
 _ACCOUNT = "m/44'/60'/0'"
@@ -40,6 +44,7 @@ KNOWN_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 """The first address of the mnemonic that anvil starts with. Everybody has its key."""
 
 __all__ = ["KeysLocked", "KeysMissing", "KeysRefused", "KeysUnusable"]
+_One = TypeVar("_One", PrivateNode, PublicGeneration)
 
 
 class SignedEthereum(msgspec.Struct, frozen=True):
@@ -50,7 +55,7 @@ class SignedEthereum(msgspec.Struct, frozen=True):
 
 
 class _Loaded(msgspec.Struct, frozen=True):
-    master: PrivateNode
+    masters: tuple[PrivateNode, ...]
     public_side: PublicFile
 
 
@@ -70,57 +75,78 @@ def keys_ensure() -> None:
     public_side = _loaded().public_side
     if not settings.KEY_PUBLIC_FILE.exists():
         public_file_write(settings.KEY_PUBLIC_FILE, public_side)
-    if _public_from(settings.KEY_PUBLIC_FILE) != public_side:
+    given = public_file_now(settings.KEY_PUBLIC_FILE)
+    if given.is_before(public_side):
+        # Not mended here: the operator has to make a new backup before anything is paid to the new keys.
+        raise KeysRefused(f"a rotation of {path} was cut off: run `manage.py keys rotate` again, which ends it")
+    if given != public_side:
         raise KeysRefused(f"{settings.KEY_PUBLIC_FILE} is not that of {path}: its addresses are not those of our keys")
 
 
-def public_side_of(header: Header, seed: bytes) -> PublicFile:
-    """Return what the public file of a seed must say."""
-    master = PrivateNode.from_seed(seed)
-    return PublicFile(
-        version=1,
-        fingerprint=header.fingerprint,
-        made_for=header.made_for,
-        ethereum=master.derive(_ACCOUNT).public().xpub(),
-        bitcoin=tuple(account_descriptors(master, private=False)),
-    )
+def public_side_of(header: Header, seeds: Sequence[bytes]) -> PublicFile:
+    """Return what the public file of a key file's seeds, oldest first, must say."""
+    generations = []
+    for birth, seed in zip(header.births, seeds, strict=True):
+        master = PrivateNode.from_seed(seed)
+        generations.append(
+            PublicGeneration(
+                fingerprint=birth.fingerprint,
+                made_at=birth.made_at,
+                ethereum=master.derive(_ACCOUNT).public().xpub(),
+                bitcoin=tuple(account_descriptors(master, private=False)),
+            )
+        )
+    return PublicFile(header.made_for, tuple(generations))
 
 
-def public_file_write(path: Path, content: PublicFile) -> None:
-    """Write a public file where there is none."""
-    write_once(path, msgspec.json.format(msgspec.json.encode(content)).decode() + "\n", mode=0o644)
+def generation_newest() -> int:
+    """Return the number of the newest generation, from the public file."""
+    return len(generations()) - 1
 
 
-def deposit_address(index: int) -> str:
+def generations() -> tuple[PublicGeneration, ...]:
+    """Return all generations, oldest first, from the public file. Raises KeysMissing or KeysRefused."""
+    return public_file_now(settings.KEY_PUBLIC_FILE).generations
+
+
+def deposit_address(index: int, generation: int = -1) -> str:
     """Return the Ethereum deposit address with this number, from the public file."""
-    return address_at(_public_from(settings.KEY_PUBLIC_FILE).ethereum, index)
+    return address_at(_of(generations(), generation).ethereum, index)
 
 
-def hot_address() -> str:
+def hot_address(generation: int = -1) -> str:
     """Return the Ethereum hot wallet's address, from the public file."""
-    return _address(PublicNode.from_xpub(_public_from(settings.KEY_PUBLIC_FILE).ethereum).derive(_HOT).key)
+    return hot_address_at(_of(generations(), generation).ethereum)
 
 
-def hot_key() -> bytes:
+def hot_addresses() -> tuple[str, ...]:
+    """Return the addresses of all Ethereum hot wallets, oldest first. The last one pays, the others are emptied."""
+    return tuple(hot_address_at(one.ethereum) for one in generations())
+
+
+def hot_key(generation: int = -1) -> bytes:
     """Return the Ethereum hot wallet's private key. Signing workers only."""
-    return _master().derive(f"{_ACCOUNT}/{_HOT}").key
+    return _of(_masters(), generation).derive(f"{_ACCOUNT}/{_HOT}").key
 
 
-def deposit_key(index: int) -> bytes:
+def deposit_key(index: int, generation: int = -1) -> bytes:
     """Return an Ethereum deposit address's private key. Signing workers only."""
-    return _master().derive(f"{_ACCOUNT}/{_DEPOSITS}/{index}").key
+    return _of(_masters(), generation).derive(f"{_ACCOUNT}/{_DEPOSITS}/{index}").key
 
 
-def bitcoin_descriptors(private: bool = False) -> list[str]:
-    """Return the Bitcoin wallet's descriptors without checksums; private ones for signing workers only."""
-    if private:
-        return account_descriptors(_master(), private=True)
-    return list(_public_from(settings.KEY_PUBLIC_FILE).bitcoin)
+def bitcoin_descriptors() -> list[str]:
+    """Return the Bitcoin wallet's descriptors of all generations, oldest first, without checksums."""
+    return [text for one in generations() for text in one.bitcoin]
+
+
+def bitcoin_descriptors_of(generation: int = -1) -> list[str]:
+    """Return the Bitcoin wallet's descriptors of one generation, without checksums."""
+    return list(_of(generations(), generation).bitcoin)
 
 
 def bitcoin_signing_descriptors() -> list[str]:
-    """Return the Bitcoin wallet's descriptors with private keys. Signing workers only."""
-    return bitcoin_descriptors(private=True)
+    """Return the descriptors of all generations, oldest first, with private keys. Signing workers only."""
+    return [text for master in _masters() for text in account_descriptors(master, private=True)]
 
 
 def payment_sign(
@@ -137,6 +163,17 @@ def address_at(xpub: str, index: int) -> str:
     return _address(PublicNode.from_xpub(xpub).derive(f"{_DEPOSITS}/{index}").key)
 
 
+@lru_cache(maxsize=64)
+def hot_address_at(xpub: str) -> str:
+    """Return the address of the Ethereum hot wallet, from the extended public key of a public file."""
+    return _address(PublicNode.from_xpub(xpub).derive(_HOT).key)
+
+
+def keys_forget() -> None:
+    """Let this process load the key file anew: it was exchanged by ourselves."""
+    _loaded_from.cache_clear()
+
+
 def keys_allowed_check(content: PublicFile) -> None:
     """Raise KeysRefused when keys must not guard coins on a public network: made for play, or known to everybody."""
     if settings.MEX_LOCAL_CHAINS:
@@ -146,12 +183,21 @@ def keys_allowed_check(content: PublicFile) -> None:
             "the key file was made for local chains and must not guard coins on a public network: "
             "make another one with `manage.py keys create`"
         )
-    if address_at(content.ethereum, 0) == KNOWN_ADDRESS:
+    if any(address_at(one.ethereum, 0) == KNOWN_ADDRESS for one in content.generations):
         raise KeysRefused("the key file holds the seed that anvil starts with: everybody has its keys")
 
 
-def _master() -> PrivateNode:
-    return _loaded().master
+def _masters() -> tuple[PrivateNode, ...]:
+    return _loaded().masters
+
+
+def _of(all_of_them: Sequence[_One], generation: int) -> _One:
+    if generation >= len(all_of_them):
+        raise KeysRefused(
+            f"the keys have no generation {generation}, which addresses were handed out of: "
+            "the key file or its public file is from before a rotation"
+        )
+    return all_of_them[generation]
 
 
 def _loaded() -> _Loaded:
@@ -166,13 +212,8 @@ def _loaded_from(path: Path) -> _Loaded:
     if not path.exists():
         raise KeysMissing(f"there is no key file {path}: make one with `manage.py keys create`")
     key_file_check(path)
-    header, seed = key_file_read(path, passphrase_given())
-    return _Loaded(PrivateNode.from_seed(seed), public_side_of(header, seed))
-
-
-@lru_cache(maxsize=4)
-def _public_from(path: Path) -> PublicFile:
-    return public_file_read(path)
+    header, seeds = key_file_read(path, passphrase_given())
+    return _Loaded(tuple(map(PrivateNode.from_seed, seeds)), public_side_of(header, seeds))
 
 
 def _address(compressed: bytes) -> str:

@@ -32,11 +32,17 @@ def strange_addresses(told: Iterable[tuple[str, str]], descriptors: Sequence[str
     ours = [Descriptor.parse(text) for text in descriptors]
     strange = []
     for address, text in told:
-        found = _ORIGIN.match(text)
-        scripts = _scripts(Origin(found[1], _path(found[2])), ours) if found else set()
+        origin = origin_of(text)
+        scripts = _scripts(origin, ours) if origin else set()
         if not scripts or script_of(address) not in scripts:
             strange.append(address)
     return strange
+
+
+def origin_of(text: str) -> Origin | None:
+    """Return where the key of an address's descriptor is said to come from; None for a form that is not ours."""
+    found = _ORIGIN.match(text)
+    return Origin(found[1], _path(found[2])) if found else None
 
 
 def _scripts(origin: Origin, descriptors: Iterable[Descriptor]) -> set[bytes]:

@@ -31,7 +31,7 @@ def plain_seed_adopt(key_file: Path, passphrase: str, *, made_for: Origin) -> No
     except KeysMissing:
         return  # another process has just done it
     key_file_write(key_file, seed, passphrase, made_for=made_for)
-    if key_file_read(key_file, passphrase)[1] != seed:
+    if seed not in key_file_read(key_file, passphrase)[1]:
         raise KeysRefused(f"{plain} and {key_file} hold different seeds: move one of them away")
     plain_seed_remove(plain)
 

@@ -1,14 +1,14 @@
 """What a partially signed Bitcoin transaction says: what it will do, with which of our coins.  [pure]
 
-Source: BIP 174 (form, version 0) and BIP 371 (taproot fields). Only what signing needs is read.
+Source: BIP 174 (form, version 0) and BIP 371 (taproot fields). Only what checking and signing need is read.
 """
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
-from bitcoin.core import CTransaction, b2lx
+from bitcoin.core import COutPoint, CTransaction, CTxOut, b2lx
 from bitcoin.core.serialize import SerializationError
 
 _MAGIC = b"psbt\xff"
@@ -16,6 +16,9 @@ _UNSIGNED = 0x00
 _SPENT_TRANSACTION, _SPENT_OUTPUT, _PATH, _TAPROOT_PATH = 0x00, 0x01, 0x06, 0x16
 _PATH_OUT, _TAPROOT_PATH_OUT = 0x02, 0x07
 _HASH_BYTES = 32
+_SATOSHIS_MAX = 21_000_000 * 10**8
+Maker = tuple[str, Sequence[CTxOut]]
+"""The id of a transaction that made a coin, and its outputs."""
 
 
 class PsbtMalformed(ValueError):
@@ -30,11 +33,16 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class PsbtInput(msgspec.Struct, frozen=True):
-    """A coin that is to be spent. `satoshis` is None when the PSBT does not say what it is worth."""
+    """A coin that is to be spent. `satoshis` and `script` are None when the PSBT does not say what it is.
+
+    `is_proven`: the transaction that made it is in the PSBT, so both are what `txid` stands for, and not just told.
+    """
 
     txid: str
     number: int
     satoshis: int | None
+    script: bytes | None
+    is_proven: bool
     origins: tuple[Origin, ...]
 
 
@@ -82,7 +90,10 @@ def psbt_read(text: str) -> Psbt:
         if unsigned is None:
             raise PsbtMalformed("no unsigned transaction in it")
         transaction = CTransaction.deserialize(unsigned)
-        coins = tuple(_input(item.prevout, dict(reader.map())) for item in transaction.vin)
+        if transaction.has_witness() or any(item.scriptSig for item in transaction.vin):
+            raise PsbtMalformed("its transaction has signatures already")
+        makers: dict[bytes, Maker] = {}
+        coins = tuple(_input(item.prevout, dict(reader.map()), makers) for item in transaction.vin)
         outputs = tuple(_origins(dict(reader.map()), _PATH_OUT, _TAPROOT_PATH_OUT) for _ in transaction.vout)
     except (IndexError, SerializationError) as error:
         raise PsbtMalformed(f"it ends too early or is damaged: {error}") from None
@@ -114,9 +125,15 @@ class _Reader:
         return int.from_bytes(self._take({0xFD: 2, 0xFE: 4, 0xFF: 8}[first]), "little")
 
 
-def _input(spent: object, fields: dict[bytes, bytes]) -> PsbtInput:
-    txid, number = b2lx(spent.hash), spent.n  # type: ignore[attr-defined]  # the library has no types
-    return PsbtInput(txid, number, _worth(number, txid, fields), _origins(fields, _PATH, _TAPROOT_PATH))
+def _input(spent: COutPoint, fields: dict[bytes, bytes], makers: dict[bytes, Maker]) -> PsbtInput:
+    txid, number = b2lx(spent.hash), spent.n
+    output, is_proven = _spent_output(txid, number, fields, makers)
+    origins = _origins(fields, _PATH, _TAPROOT_PATH)
+    if output is None:
+        return PsbtInput(txid, number, None, None, False, origins)
+    if not 0 <= output.nValue <= _SATOSHIS_MAX:
+        raise PsbtMalformed(f"{txid}:{number} cannot be worth {output.nValue} satoshis")
+    return PsbtInput(txid, number, int(output.nValue), bytes(output.scriptPubKey), is_proven, origins)
 
 
 def _origins(fields: dict[bytes, bytes], plain: int, taproot: int) -> tuple[Origin, ...]:
@@ -135,12 +152,21 @@ def _origin(value: bytes) -> Origin:
     return Origin(value[:4].hex(), tuple(steps))
 
 
-def _worth(number: int, txid: str, fields: dict[bytes, bytes]) -> int | None:
-    if output := fields.get(bytes([_SPENT_OUTPUT])):
-        return int.from_bytes(output[:8], "little")
-    if whole := fields.get(bytes([_SPENT_TRANSACTION])):
-        before = CTransaction.deserialize(whole)
-        if b2lx(before.GetTxid()) != txid:
-            raise PsbtMalformed(f"it describes another transaction than {txid}")
-        return int(before.vout[number].nValue)
-    return None
+def _spent_output(
+    txid: str, number: int, fields: dict[bytes, bytes], makers: dict[bytes, Maker]
+) -> tuple[CTxOut | None, bool]:
+    """Return the output that an input spends, if the PSBT tells it, and whether its whole transaction is there."""
+    told = fields.get(bytes([_SPENT_OUTPUT]))
+    output = None if told is None else CTxOut.deserialize(told)
+    whole = fields.get(bytes([_SPENT_TRANSACTION]))
+    if whole is None:
+        return output, False
+    if whole not in makers:  # many coins may be of one large transaction
+        maker = CTransaction.deserialize(whole)
+        makers[whole] = b2lx(maker.GetTxid()), maker.vout
+    made_by, outputs = makers[whole]
+    if made_by != txid:
+        raise PsbtMalformed(f"it describes another transaction than {txid}")
+    if output is not None and output != outputs[number]:
+        raise PsbtMalformed(f"it says two things of what {txid}:{number} is")
+    return outputs[number], True

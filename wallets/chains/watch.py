@@ -3,7 +3,7 @@
 Made at the first start, and again on a node that lost it. Everything here may run twice and in two processes at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,14 +18,18 @@ _WALLET_ERROR = -4
 _NO_SUCH_WALLET = -18
 
 
-class History(msgspec.Struct, frozen=True):
-    """What was watched before, for a node that lost its wallet: how many addresses of each kind, and since when.
+class Past(msgspec.Struct, frozen=True):
+    """What was watched of a descriptor before, for a node that lost its wallet: how many addresses, and since when.
 
     `since_s` is Unix time; with none there is nothing to look for in old blocks.
     """
 
-    used: dict[str, int] = {}
+    used: int = 0
     since_s: int | None = None
+
+
+History = Mapping[str, Past]
+"""By public descriptor; what is not in it was never used."""
 
 
 class WalletForeign(Exception):
@@ -66,9 +70,12 @@ def watch_wallet_open(
     rpc: JsonRpc,
     name: str,
     descriptors: Sequence[str],
-    history: Callable[[], History] = History,
+    history: Callable[[], History] = dict,
 ) -> None:
     """Have the watch-only wallet of these public descriptors loaded, made if there is none.
+
+    `descriptors`: of all generations, oldest first. New addresses, and change, are of the last one of each kind; the
+    others are watched, and what they receive can be spent.
 
     `history` is asked when it has to be made: addresses that were handed out before are watched again, and looked for
     in the blocks since then. Raises WalletForeign when the wallet of that name has private keys or watches anything
@@ -79,8 +86,8 @@ def watch_wallet_open(
     missing = _missing(rpc, name, descriptors)
     if not missing:
         return
-    past = history()
-    requests = [_request(text, past, end) for text, end in missing.items()]
+    past, active = history(), _active(descriptors)
+    requests = [_request(text, past.get(text, Past()), end, text in active) for text, end in missing.items()]
     try:
         answers = rpc.call("importdescriptors", requests)
     except ChainRefused as refusal:
@@ -106,7 +113,10 @@ def watch_wallet_check(root: JsonRpc, rpc: JsonRpc, name: str, descriptors: Sequ
 
 
 def _missing(rpc: JsonRpc, name: str, descriptors: Sequence[str]) -> dict[str, int]:
-    """Return those that the wallet does not hand out addresses of yet, and the last number that it watches of each."""
+    """Return those that the wallet does not watch yet, or does not hand out addresses of as it should.
+
+    With the last number that it watches of each.
+    """
     if rpc.call("getwalletinfo")["private_keys_enabled"]:
         raise WalletForeign(
             f"the Bitcoin node's wallet {name} can hold private keys, and mex works with one that cannot: "
@@ -120,21 +130,33 @@ def _missing(rpc: JsonRpc, name: str, descriptors: Sequence[str]) -> dict[str, i
             "give MEX_BITCOIN_WALLET another name, or bring back the right key file"
         )
     ends = {text: int(there[plain]["range"][1]) if plain in there else -1 for plain, text in ours.items()}
-    return {text: ends[text] for plain, text in ours.items() if plain not in there or not there[plain]["active"]}
-
-
-def _request(text: str, past: History, watched_to: int) -> dict[str, Any]:
-    descriptor = Descriptor.parse(text)
-    used = past.used.get(descriptor.kind, 0) if descriptor.branch == EXTERNAL else 0
+    active = _active(descriptors)
     return {
+        text: ends[text]
+        for plain, text in ours.items()
+        if plain not in there or (text in active and not there[plain]["active"])
+    }
+
+
+def _active(descriptors: Sequence[str]) -> set[str]:
+    """Return the last one of each kind and branch. The node lets the one before it rest when it gets the next."""
+    last = {}
+    for text in descriptors:
+        descriptor = Descriptor.parse(text)
+        last[descriptor.kind, descriptor.branch] = text
+    return set(last.values())
+
+
+def _request(text: str, past: Past, watched_to: int, is_active: bool) -> dict[str, Any]:
+    request: dict[str, Any] = {
         "desc": f"{text}#{descriptor_checksum(text)}",
-        "active": True,
-        "internal": descriptor.branch != EXTERNAL,
+        "active": is_active,
+        "internal": Descriptor.parse(text).branch != EXTERNAL,
         # One that was imported before and saw coins arrive may reach further: a range cannot be made shorter.
-        "range": [0, max(used + RANGE - 1, watched_to)],
-        "next_index": used,
+        "range": [0, max(past.used + RANGE - 1, watched_to)],
         "timestamp": "now" if past.since_s is None else past.since_s,
     }
+    return request | {"next_index": past.used} if is_active else request
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Which Bitcoin addresses were handed out: for a node that lost its wallet, or a new one in its place."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Min
@@ -10,8 +10,9 @@ from wallets.chains.addresses import BECH32_PREFIXES
 from wallets.chains.bitcoin import DEPOSIT_LABEL
 from wallets.chains.descriptors import EXTERNAL, Descriptor
 from wallets.chains.jsonrpc import ChainRefused, JsonRpc
-from wallets.chains.keys import bitcoin_descriptors
-from wallets.chains.watch import History, WalletForeign
+from wallets.chains.keys import generations
+from wallets.chains.public_file import PublicGeneration
+from wallets.chains.watch import Past, WalletForeign
 from wallets.models import Chain, DepositAddress
 
 GAP = 2_000
@@ -21,20 +22,39 @@ _MARGIN = timedelta(days=2)
 """Clocks of miners may be wrong by hours."""
 
 
-def watch_history() -> History:
-    """Return what the wallet watched before. Raises WalletForeign when stored addresses are not of our keys."""
+def watch_history() -> dict[str, Past]:
+    """Return what the wallet watched before, by descriptor.
+
+    Raises WalletForeign when stored addresses are not of our keys.
+    """
     rows = DepositAddress.objects.filter(asset__chain=Chain.BITCOIN)
-    addresses = set(rows.values_list("address", flat=True))
-    if not addresses:
-        return History()
-    used, strangers = addresses_find(addresses, bitcoin_descriptors())
+    stored: dict[int, set[str]] = {}
+    for address, generation in rows.values_list("address", "generation"):
+        stored.setdefault(generation, set()).add(address)
+    history: dict[str, Past] = {}
+    strangers: set[str] = set()
+    first = rows.aggregate(first=Min("assigned_at"))["first"]
+    for number, one in enumerate(generations()):
+        used, strange = addresses_find(stored.pop(number, set()), one.bitcoin)
+        strangers |= strange
+        since_s = _since_s(one, first)
+        for text in one.bitcoin:
+            descriptor = Descriptor.parse(text)
+            count = used[descriptor.kind] if descriptor.branch == EXTERNAL else 0
+            history[text] = Past(count, since_s)
+    strangers = strangers.union(*stored.values())
     if strangers:
         raise WalletForeign(
             f"{len(strangers)} stored Bitcoin deposit addresses, {min(strangers)} among them, are not of our key file:"
             " what arrives there could not be spent. They are of an older wallet or of another key file (docs/keys.md)"
         )
-    first = rows.aggregate(first=Min("assigned_at"))["first"]
-    return History(used, None if first is None else int((first - _MARGIN).timestamp()))
+    return history
+
+
+def _since_s(generation: PublicGeneration, first: datetime | None) -> int | None:
+    """Return since when coins may have arrived at a generation; of a later one that is when its seed was made."""
+    begun = datetime.fromisoformat(generation.made_at) if generation.made_at else first
+    return None if begun is None else int((begun - _MARGIN).timestamp())
 
 
 def addresses_find(

@@ -11,7 +11,7 @@ from wallets.chains.ethereum import EthereumNode
 from wallets.chains.holdings import cold_addresses
 from wallets.chains.jsonrpc import ChainRefused
 from wallets.ledger.chart import Owner
-from wallets.models import Asset, Balance, ChainTransaction, Posting
+from wallets.models import ArrivalClaim, Asset, Balance, ChainTransaction, Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def ethereum_arrival(*, asset: Asset, node: EthereumNode, txid: str, hot_address
 def arrival_booking(asset: Asset, arrival: Arrival, *, from_cold: bool) -> Transfer:
     """Return the posting of an arrival, for the engine: from COLD what comes back from there, from FUNDING else.
 
-    Sent twice it is booked once. Raises OfferRefused for what is not final, not there, ours, booked, or said to come
-    from a cold address that has not so much.
+    Sent twice it is booked once. What is said of an arrival first stays, stored before this returns: the ledger tells
+    bookings apart by owner, and may not know yet what is on its way to it. Raises OfferRefused for what is not final,
+    not there, ours, booked, said to be something else before, or said to come from a cold address that has not so much.
     """
     if ChainTransaction.objects.filter(txid=arrival.txid).exists():
         raise OfferRefused("It is a transaction of our own.")
@@ -96,6 +97,10 @@ def arrival_booking(asset: Asset, arrival: Arrival, *, from_cold: bool) -> Trans
         held = -row.balance if row else 0
         if held < arrival.units:
             raise OfferRefused("The ledger has not so much at cold addresses.")
+    claim, _ = ArrivalClaim.objects.get_or_create(asset=asset, txid=arrival.txid, defaults={"from_cold": from_cold})
+    if claim.from_cold != from_cold:
+        source = "coming from a cold address" if claim.from_cold else "an operator's own"
+        raise OfferRefused(f"It is being booked already, as {source}.")
     return Transfer(
         reference=references[0] if from_cold else references[1],
         debit=Owner.CHAIN,

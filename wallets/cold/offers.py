@@ -28,7 +28,7 @@ from wallets.models import Asset, ColdOffer, DepositAddress, HotWallet
 from wallets.payouts.bitcoin_build import psbt_check
 from wallets.payouts.bitcoin_coins import coins_give_back, coins_taken
 from wallets.payouts.bitcoin_fees import fee_rate
-from wallets.payouts.ethereum_fees import fees_now
+from wallets.payouts.ethereum_fees import fee_least, fees_now
 from wallets.payouts.ethereum_nonces import coin_of, nonce_next
 from wallets.payouts.ethereum_records import token_gas_limit
 
@@ -152,12 +152,14 @@ def ethereum_offer(*, asset: Asset, node: EthereumNode, wallet: HotWallet, hot_a
         why = why_over(offer, asset, wallet)
         if not why and offer_nonce(offer) != nonce_next(hot_address, chain_nonce):
             why = "its nonce was used"
+        if not why and unsigned_read(offer.unsigned).fee_per_gas < fee_least(node.base_fee()):
+            why = "its fee is too low by now"
         if not why:
             return
         _withdraw(offer, why)
     amount, address = amount_to_offer(asset, wallet), cold_address_of(asset)
     fees = fees_now(node) if amount else None
-    if fees is None:
+    if fees is None or fees.cap < fee_least(fees.base):
         return
     value = units_to_chain(amount, asset.chain_decimals)
     if asset.is_token:

@@ -22,6 +22,7 @@ from wallets.cold.offers import offer_nonce
 from wallets.cold.unsigned import NotATransaction, Signed, signed_read, unsigned_read
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, Chain, ChainTransaction, ColdOffer
+from wallets.payouts.ethereum_fees import fee_least
 from wallets.payouts.ethereum_nonces import coin_of
 from wallets.payouts.ethereum_overtaken import nonce_user
 from wallets.payouts.records import UNFINISHED
@@ -34,18 +35,20 @@ _BACK_MAX = 100
 """Nonces of the hot wallet that are looked for when the chain has used more than we know of."""
 
 
-def offer_accept(offer: ColdOffer, text: str, *, hot_address: str, node: BitcoinNode | None = None) -> ChainTransaction:
+def offer_accept(
+    offer: ColdOffer, text: str, *, hot_address: str, node: BitcoinNode | EthereumNode
+) -> ChainTransaction:
     """Store what an operator signed elsewhere; the usual loop sends it.
 
     text: Bitcoin: the signed PSBT in base64, or the raw transaction in hex; Ethereum: the raw transaction in hex.
-    Raises OfferRefused unless it is exactly what was offered, signed, and the offer is open; with Bitcoin also
-    ChainUnavailable and ChainRefused.
+    Raises OfferRefused unless it is exactly what was offered, signed, and the offer is open; on Ethereum also if its
+    fee is too low by now. Raises ChainUnavailable and ChainRefused.
     """
     if not _is_open(offer):
         raise OfferRefused(_OVER)
     text = "".join(text.split())
     if offer.asset.chain == Chain.BITCOIN:
-        assert node is not None, "Bitcoin's node checks signatures"
+        assert isinstance(node, BitcoinNode), "Bitcoin's node checks signatures"
         return _store(offer, _bitcoin_record(offer, _bitcoin_raw(offer, text, node)))
     try:
         signed = signed_read(text)
@@ -55,6 +58,9 @@ def offer_accept(offer: ColdOffer, text: str, *, hot_address: str, node: Bitcoin
         raise OfferRefused(f"It is signed by {signed.sender}, not by the hot wallet {hot_address}.")
     if signed.call != unsigned_read(offer.unsigned):
         raise OfferRefused("It is another transaction than the one that was offered.")
+    assert isinstance(node, EthereumNode), "Ethereum's node knows what the chain takes"
+    if signed.call.fee_per_gas < fee_least(node.base_fee()):
+        raise OfferRefused("Its fee is too low by now: what is paid after it would wait for it. Sign the new offer.")
     return _store(offer, _ethereum_record(offer.asset, offer.address, offer.amount, signed))
 
 
@@ -109,14 +115,14 @@ def ethereum_adopt(*, coin: Asset, tokens: Iterable[Asset], node: EthereumNode, 
     kept = set(stored.exclude(status=Status.REPLACED).values_list("nonce", flat=True))
     offered = [offer_nonce(offer) for asset in assets for offer in offers_open(asset)]
     used = node.transaction_count(hot_address)
-    first = min([number for number in (*given, *offered) if number is not None], default=used)
+    first = min((number for number in given if number is not None), default=min(offered, default=used))
     for nonce in range(max(first, used - _BACK_MAX), used):
         if nonce not in kept:
             found = _transaction_at(node, hot_address, nonce)
             record = None if found is None else _recognised(found, assets, hot_address)
             if record is not None:
                 _adopt(record)
-            elif say_once(f"nonce {nonce}", str(found and found["hash"])):
+            elif say_once(f"nonce {nonce} of {hot_address}", str(found and found["hash"])):
                 log.error("nonce %d of the hot wallet was used by somebody: %s", nonce, found and found["hash"])
 
 

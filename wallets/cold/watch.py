@@ -18,8 +18,15 @@ def bitcoin_watch(*, asset: Asset, node: BitcoinNode) -> None:
     bitcoin_offer(asset=asset, node=node, wallet=wallet)
 
 
-def ethereum_watch(*, coin: Asset, tokens: Sequence[Asset], node: EthereumNode, hot_address: str) -> None:
-    """Look after the hot wallet of ether and tokens, and its offers. Raises ChainUnavailable or ChainRefused."""
+def ethereum_watch(
+    *, coin: Asset, tokens: Sequence[Asset], node: EthereumNode, hot_address: str, hot_old: Sequence[str] = ()
+) -> None:
+    """Look after the hot wallet of ether and tokens, and its offers. Raises ChainUnavailable or ChainRefused.
+
+    `hot_old`: hot wallets from before a rotation of the keys, from which an operator may still have paid.
+    """
+    for old in hot_old:
+        ethereum_adopt(coin=coin, tokens=tokens, node=node, hot_address=old)
     ethereum_adopt(coin=coin, tokens=tokens, node=node, hot_address=hot_address)
     for asset in (coin, *tokens):
         wallet = ethereum_hot(asset=asset, node=node, hot_address=hot_address)

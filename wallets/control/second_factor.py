@@ -2,7 +2,8 @@
 
 It is called as `check(user, facts, code)`, outside of any transaction, and raises SecondFactorWrong for a code that is
 missing, wrong or used. Whatever else it raises stops the withdrawal, too. It has to count the tries by itself.
-It is asked in the same way, with empty facts, before the page makes an API key that may withdraw.
+It is asked in the same way, with the origin of a page and nothing else, before the page makes an API key that may
+withdraw anything to anywhere.
 """
 
 from collections.abc import Callable
@@ -17,16 +18,18 @@ from accounts.models import User
 
 
 class Origin(StrEnum):
-    """Where a withdrawal was asked for. KEY: none was, but a key that may withdraw anything to anywhere."""
+    """Where somebody asked: on a page with a session, or with a key."""
 
     PAGE = "page"
     API = "api"
-    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalFacts:
-    """What is about to be withdrawn; amounts in units of 10^-8, `fee` being part of `amount`."""
+    """What is about to be withdrawn; amounts in units of 10^-8, `fee` being part of `amount`.
+
+    An empty asset: nothing is, but a key is about to be made that may withdraw.
+    """
 
     asset: str
     address: str

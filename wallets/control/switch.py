@@ -39,6 +39,19 @@ def halt(asset: Asset | None, because: str) -> bool:
     return changed
 
 
+def keep_closed(asset: Asset) -> str:
+    """Close the withdrawals of an asset in an operator's name, whether mex has halted them or not.
+
+    mex opens them no more by itself. Returns why mex had halted them, or "".
+    """
+    with transaction.atomic():
+        signers_wait(asset)
+        because = Asset.objects.values_list("closed_because", flat=True).get(pk=asset.pk)
+        Asset.objects.filter(pk=asset.pk).update(withdrawals_open=False, closed_because="")
+    log.warning("withdrawals of %s are kept closed by an operator", asset.code)
+    return because
+
+
 def resume(asset: Asset | None, *, halted_because: str = "") -> bool:
     """Let the withdrawals of an asset, or of all that are open themselves (None), go on. Returns whether they waited.
 

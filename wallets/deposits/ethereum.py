@@ -45,17 +45,19 @@ def ethereum_scan(
     hot_address: str,
     send: Send,
     tokens: Sequence[Asset] = (),
+    hot_old: Sequence[str] = (),
     blocks_max: int = SCAN_BLOCKS_MAX,
 ) -> None:
     """Look once, at no more than `blocks_max` blocks, for the chain's own coin and for tokens whose contract is known.
 
+    `hot_old`: hot wallets from before a rotation of the keys; what they send is no deposit either.
     Raises ChainUnavailable or ChainRefused.
     """
     tip_height = node.height()
     cursor = _cursor_first(node, tip_height)
     if cursor is None:
         return
-    watched = Watched(asset, {token.contract: token for token in tokens if token.contract}, hot_address)
+    watched = Watched(asset, {token.contract: token for token in tokens if token.contract}, (hot_address, *hot_old))
     cursor_answered(cursor, tip_height)
     cursor = _walk_back(node, cursor, tip_height)
     goal = min(tip_height, cursor.height + blocks_max)

@@ -1,6 +1,6 @@
 """What blocks pay to our users on Ethereum: ether and tokens, told apart from what we move ourselves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wallets.chains.ethereum import Payment, Receipt
@@ -21,7 +21,7 @@ class Watched:
 
     coin: Asset
     tokens: Mapping[str, Asset]
-    hot_address: str
+    hot_addresses: Collection[str]
 
     @property
     def assets(self) -> list[Asset]:
@@ -83,7 +83,7 @@ def finds_of_tokens(watched: Watched, placed: Sequence[tuple[TokenPayment, Place
 def record(watched: Watched, finds: Sequence[Find]) -> None:
     """Record the finds that pay our users."""
     # What we send ourselves is gas, a sweep or the like, and no deposit, unless it is one customer's withdrawal to
-    # another one's address. What is sent was stored before; what has the hot wallet's key and no record is ours, too.
+    # another one's address. What is sent was stored before; what has a hot wallet's key and no record is ours, too.
     kinds = dict(
         ChainTransaction.objects.filter(txid__in={find.sighting.txid for find in finds}).values_list("txid", "kind")
     )
@@ -95,7 +95,7 @@ def record(watched: Watched, finds: Sequence[Find]) -> None:
 def _is_deposit(find: Find, watched: Watched, kinds: Mapping[str, str]) -> bool:
     kind = kinds.get(find.sighting.txid)
     if kind is None:
-        return find.sender != watched.hot_address
+        return find.sender not in watched.hot_addresses
     return kind == ChainTransaction.Kind.WITHDRAWAL
 
 

@@ -18,37 +18,50 @@ _BATCH = 20
 def bitcoin_pool_fill(*, asset: Asset, node: BitcoinNode, size: int = ADDRESS_POOL_SIZE) -> None:
     """Take some addresses from bitcoind's wallet while fewer than `size` wait for a user; more at the next call.
 
-    Raises ChainUnavailable or ChainRefused.
+    Of the newest generation: those of older ones that wait are not given out any more. Raises ChainUnavailable,
+    ChainRefused, KeysMissing, or WalletForeign as `addresses_new` does.
     """
-    count = min(size - _waiting(asset), _BATCH)
+    # Asked for first: the keys may be rotated at any moment, and what comes must be of what is written down here.
+    generation = keys.generation_newest()
+    count = min(size - _waiting(asset, generation), _BATCH)
     if count > 0:
-        addresses = node.addresses_new(count)
-        DepositAddress.objects.bulk_create([DepositAddress(asset=asset, address=address) for address in addresses])
+        addresses = node.addresses_new(count, generation)
+        rows = [DepositAddress(asset=asset, address=address, generation=generation) for address in addresses]
+        DepositAddress.objects.bulk_create(rows)
 
 
 def ethereum_pool_fill(*, asset: Asset, size: int = ADDRESS_POOL_SIZE) -> None:
-    """Derive addresses from the public branch until `size` wait for a user.
+    """Derive addresses from the newest public branch until `size` wait for a user.
 
     Not before the scanner has a cursor: what is paid to an address must be in a block that it will look at.
     """
-    missing = size - _waiting(asset)
-    if missing <= 0 or not ChainCursor.objects.filter(chain=asset.chain).exists():
+    if not ChainCursor.objects.filter(chain=asset.chain).exists():
         return
-    last = DepositAddress.objects.filter(asset=asset).aggregate(last=Max("derivation_index"))["last"]
-    start = 0 if last is None else last + 1
     try:
-        rows = [
-            DepositAddress(asset=asset, address=keys.deposit_address(index), derivation_index=index)
-            for index in range(start, start + missing)
-        ]
+        generation = keys.generation_newest()
     except keys.KeysMissing as error:
         if say_once("ethereum keys", "missing"):
             log.warning("no Ethereum addresses yet: %s", error)
         return
     say_over("ethereum keys")
+    missing = size - _waiting(asset, generation)
+    if missing <= 0:
+        return
+    known = DepositAddress.objects.filter(asset=asset, generation=generation)
+    last = known.aggregate(last=Max("derivation_index"))["last"]
+    start = 0 if last is None else last + 1
+    rows = [
+        DepositAddress(
+            asset=asset,
+            address=keys.deposit_address(index, generation),
+            derivation_index=index,
+            generation=generation,
+        )
+        for index in range(start, start + missing)
+    ]
     # Two workers at once derive the same addresses: the second one's are there already.
     DepositAddress.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _waiting(asset: Asset) -> int:
-    return DepositAddress.objects.filter(asset=asset, user=None).count()
+def _waiting(asset: Asset, generation: int) -> int:
+    return DepositAddress.objects.filter(asset=asset, user=None, generation=generation).count()

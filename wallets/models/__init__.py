@@ -15,9 +15,18 @@ from wallets.models.control import (
 )
 from wallets.models.ledger import Balance, Hold, Posting
 from wallets.models.solvency import HotWallet, SolvencyAddress, SolvencyAsset, SolvencyLeaves, SolvencyReport
-from wallets.models.transfers import ChainCursor, ChainTransaction, Deposit, DepositAddress, FeeCorrection, Withdrawal
+from wallets.models.transfers import (
+    ArrivalClaim,
+    ChainCursor,
+    ChainTransaction,
+    Deposit,
+    DepositAddress,
+    FeeCorrection,
+    Withdrawal,
+)
 
 __all__ = [
+    "ArrivalClaim",
     "Asset",
     "Balance",
     "BookAddress",

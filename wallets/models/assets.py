@@ -48,7 +48,10 @@ class Asset(models.Model):
     )
     large_confirmations = models.PositiveIntegerField(null=True, blank=True)
     approval_above = models.BigIntegerField(
-        null=True, blank=True, help_text="Units; a withdrawal of more waits for an operator. Blank: none does."
+        null=True,
+        blank=True,
+        help_text="Units; what would take an account above this in 24 hours, counting what no operator looks at, waits"
+        " for one. Blank: nothing does.",
     )
     hot_floor = models.BigIntegerField(
         null=True, blank=True, help_text="Units; with less in the hot wallet, operators are told."

@@ -31,7 +31,8 @@ class ChainCursor(models.Model):
 class DepositAddress(models.Model):
     """An address of ours. Without a user it waits in the pool; once given out it is that user's for ever.
 
-    `asset` is the chain's own coin; tokens of that chain arrive at the same address.
+    `asset` is the chain's own coin; tokens of that chain arrive at the same address. A user has one of each generation
+    of keys in which he asked for one: what is paid to an older one is credited all the same.
     """
 
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
@@ -42,14 +43,17 @@ class DepositAddress(models.Model):
     derivation_index = models.BigIntegerField(
         null=True, blank=True, help_text="Place in the HD wallet, where we derive addresses ourselves."
     )
+    generation = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Which seed of the key file its key comes from, counted from 0."
+    )
     assigned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "deposit addresses"
         constraints = [
             models.UniqueConstraint(fields=["asset", "address"], name="address_unique"),
-            models.UniqueConstraint(fields=["asset", "user"], name="address_one_per_user"),
-            models.UniqueConstraint(fields=["asset", "derivation_index"], name="address_index_unique"),
+            models.UniqueConstraint(fields=["asset", "user", "generation"], name="address_one_per_user"),
+            models.UniqueConstraint(fields=["asset", "generation", "derivation_index"], name="address_index_unique"),
         ]
 
     def __str__(self) -> str:
@@ -194,6 +198,14 @@ class ChainTransaction(models.Model):
         db_default=False,
         help_text="It is final, and the chain may have taken another fee than is booked. The same in all versions.",
     )
+    contradicted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the chain said, deep enough, that it has another outcome than it was settled for.",
+    )
+    contradiction_note = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="What operators decided about that. Blank: nothing yet."
+    )
     confirmations = models.IntegerField(default=0)
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True, db_default="")
@@ -215,6 +227,11 @@ class ChainTransaction(models.Model):
             ),
             models.Index(fields=["fee_asset"], name="transaction_in_doubt", condition=Q(fee_in_doubt=True)),
             models.Index(
+                fields=["asset"],
+                name="transaction_contradicted",
+                condition=Q(contradicted_at__isnull=False) | ~Q(contradiction_note=""),
+            ),
+            models.Index(
                 fields=["fee_asset", "-block_height"],
                 name="transaction_final_by_block",
                 condition=Q(status__in=["confirmed", "failed"]),
@@ -223,6 +240,11 @@ class ChainTransaction(models.Model):
 
     def __str__(self) -> str:
         return self.txid
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the chain has done what this final transaction was for, by what it said last."""
+        return (self.status == self.Status.CONFIRMED) != (self.contradicted_at is not None)
 
     @property
     def family(self) -> int:
@@ -258,6 +280,24 @@ class FeeCorrection(models.Model):
     def reference(self) -> str:
         """The ledger's name for this correction."""
         return f"network-fee:{self.transaction_id}:{self.number}"
+
+
+class ArrivalClaim(models.Model):
+    """What an operator said of coins that came into the hot wallet. One row per (asset, transaction): booked once.
+
+    It is stored before the ledger is asked, which cannot tell two bookings of other owners from two arrivals.
+    """
+
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
+    txid = models.CharField(max_length=80)
+    from_cold = models.BooleanField(help_text="They came back from a cold address; else they are the operator's own.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["asset", "txid"], name="arrival_claimed_once")]
+
+    def __str__(self) -> str:
+        return self.txid
 
 
 class Withdrawal(models.Model):

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from mex.money import units_to_chain
-from wallets.chains.bitcoin import BitcoinNode, NotSigned, PaymentRefused, SignedBitcoin
+from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin
+from wallets.chains.bitcoin_signing import NotSigned
 from wallets.chains.health import say_once, say_over
 from wallets.chains.scripts import PaymentWrong
 from wallets.lock_objects import asset_lock

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin
-from wallets.chains.keys import bitcoin_descriptors, bitcoin_signing_descriptors
+from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin, psbt_sign
+from wallets.chains.keys import bitcoin_descriptors, bitcoin_descriptors_of
 from wallets.chains.ownership import own_outputs
 from wallets.chains.psbt import Psbt, PsbtMalformed, psbt_read
 from wallets.chains.scripts import PaymentWrong, payments_check
@@ -12,7 +12,7 @@ from wallets.payouts.bitcoin_fees import fee_allow, fee_check
 
 Payments = Sequence[tuple[str, int]]
 WITNESS_VB = 28
-"""What a signature of ours adds to the size that is paid for, at most."""
+"""What a signature of ours adds to the size that is paid for, at most: 107 bytes of P2WPKH, which count a quarter."""
 
 
 def payment_build(
@@ -30,34 +30,43 @@ def payment_build(
     back is not what was asked for, which is not signed then. Raises NotSigned, ChainUnavailable or ChainRefused, too.
     """
     psbt = node.payment_fund(payments, rate, inputs=inputs, confirmations=confirmations)
-    psbt_check(psbt, payments)
-    return _sign(node, psbt)
+    return _sign(psbt_check(psbt, payments))
 
 
-def psbt_check(psbt: str, payments: Payments) -> None:
+def psbt_check(psbt: str, payments: Payments) -> Psbt:
     """See that what is to be signed pays satoshis to addresses, leaves the rest to us, and costs what it may.
 
-    Raises PaymentWrong, or PaymentRefused for an address that is none.
+    What is left goes to the newest keys, wherever the coins are from.
+
+    Returns what was read. Raises PaymentWrong, or PaymentRefused for an address that is none.
     """
     asked = _read(psbt)
     change = _check(asked, payments)
-    if not own_outputs(asked, bitcoin_descriptors()).issuperset(change):
+    if not own_outputs(asked, bitcoin_descriptors_of()).issuperset(change):
         raise PaymentWrong("what is left over does not come back to us")
+    return asked
 
 
 def merger_build(
-    node: BitcoinNode, address: str, inputs: Sequence[tuple[str, int]], total: int, rate: int
+    node: BitcoinNode,
+    address: str,
+    inputs: Sequence[tuple[str, int]],
+    total: int,
+    rate: int,
+    *,
+    is_old_fine: bool = False,
 ) -> SignedBitcoin:
     """Return a signed transaction that makes one coin at an address of ours out of `inputs`, worth `total` satoshis.
 
-    Raises as `payment_build` does.
+    The address is of the newest keys; `is_old_fine`: or of those before a rotation. Raises as `payment_build` does.
     """
     psbt = node.payment_fund([(address, total)], rate, inputs=inputs, is_whole=True)
     asked = _read(psbt)
     change = _check(asked, [(address, total - asked.fee_satoshis)])
-    if change or own_outputs(asked, bitcoin_descriptors()) != {0}:
+    descriptors = bitcoin_descriptors() if is_old_fine else bitcoin_descriptors_of()
+    if change or own_outputs(asked, descriptors) != {0}:
         raise PaymentWrong("not all of it comes back to us")
-    return _sign(node, psbt)
+    return _sign(asked)
 
 
 def _read(psbt: str) -> Psbt:
@@ -79,7 +88,7 @@ def _check(asked: Psbt, payments: Payments) -> list[int]:
         raise PaymentRefused(str(error)) from error
 
 
-def _sign(node: BitcoinNode, psbt: str) -> SignedBitcoin:
-    signed = node.psbt_sign(psbt, bitcoin_signing_descriptors())
+def _sign(asked: Psbt) -> SignedBitcoin:
+    signed = psbt_sign(asked)
     fee_check(signed)
     return signed

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from wallets.chains.bitcoin import BitcoinNode, NotSigned, PaymentRefused, SignedBitcoin, inputs_of
+from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin, inputs_of
+from wallets.chains.bitcoin_signing import NotSigned
 from wallets.chains.health import say_once, say_over
 from wallets.chains.scripts import PaymentWrong, payments_check, transaction_of
 from wallets.lock_objects import asset_lock
@@ -144,7 +145,7 @@ def _build(node: BitcoinNode, asset: Asset, family: Family, rate: int) -> Signed
     inputs = inputs_of(first.raw)
     if first.kind == Kind.CONSOLIDATION:
         total = sum(output.nValue for output in transaction_of(newest.raw).vout) + (newest.network_fee or 0)
-        signed = merger_build(node, first.recipient, inputs, total, rate)
+        signed = merger_build(node, first.recipient, inputs, total, rate, is_old_fine=True)
     else:
         payments = [(row.address, amount_of(row, asset)) for row in withdrawals_of(first).order_by("pk")]
         payments_check(transaction_of(first.raw), payments)

@@ -13,15 +13,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from mex.money import units_from_chain
-from wallets.chains import keys
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.ethereum_raw import call_of
 from wallets.chains.health import say_once, say_over
 from wallets.lock_objects import asset_lock
-from wallets.models import Asset, ChainTransaction, DepositAddress
+from wallets.models import Asset, ChainTransaction
 from wallets.payouts.ethereum_fees import Fees, fees_bumped, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
 from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
+from wallets.payouts.ethereum_senders import sender_find
 from wallets.payouts.ethereum_sweeps import gas_fund
 from wallets.payouts.follow import unfinished
 from wallets.payouts.records import UNFINISHED, Kind, Status
@@ -35,7 +35,10 @@ def ethereum_bump(*, asset: Asset, node: EthereumNode) -> None:
 
     `asset`: the chain's coin. Raises ChainUnavailable or ChainRefused.
     """
-    rows = [row for row in _newest(asset) if _is_old(row)]
+    before = timezone.now() - timedelta(seconds=settings.BUMP_AFTER_S)
+    if not ChainTransaction.objects.filter(fee_asset=asset, status__in=UNFINISHED, created_at__lte=before).exists():
+        return  # as nearly always
+    rows = [row for row in _newest(asset) if row.created_at <= before]
     if not rows:
         return
     fees = fees_now(node)
@@ -63,7 +66,7 @@ def ethereum_bump_one(*, asset: Asset, node: EthereumNode, txid: str) -> None:
     family = ChainTransaction.objects.get(txid=txid).family
     rows = [row for row in _newest(asset) if row.family == family]
     if not rows:
-        raise NotBumped("it is in a block, it is final, or it was signed elsewhere")
+        raise NotBumped("it is in a block, or it is final")
     fees = fees_now(node)
     if fees is None:
         raise NotBumped("the chain asks for more than our ceiling")
@@ -71,19 +74,19 @@ def ethereum_bump_one(*, asset: Asset, node: EthereumNode, txid: str) -> None:
 
 
 def _newest(coin: Asset) -> Sequence[ChainTransaction]:
-    """Return the newest version of everything that is in no block. What was signed elsewhere is not ours to replace."""
+    """Return the newest version of everything that is in no block.
+
+    Transfers to the cold address are among them, though they were signed elsewhere: with the key that we sign with, and
+    what comes after them waits. A replacement has the same nonce, so that one of the two is mined, to the same address.
+    """
     newest: dict[int, ChainTransaction] = {}
     mined = set()
     for row in unfinished(coin):
-        if row.confirmations or row.kind == Kind.COLD:
+        if row.confirmations:
             mined.add(row.family)
         if row.family not in newest or row.pk > newest[row.family].pk:
             newest[row.family] = row
     return [row for family, row in newest.items() if family not in mined]
-
-
-def _is_old(row: ChainTransaction) -> bool:
-    return row.created_at <= timezone.now() - timedelta(seconds=settings.BUMP_AFTER_S)
 
 
 def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) -> None:
@@ -92,9 +95,9 @@ def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) 
     fees = fees_bumped(Fees(old.fee_per_gas, old.tip_per_gas), wanted)
     if fees is None:
         raise NotBumped("its fee is as high as it may be")
-    key = _key(row)
-    if key is None:
-        raise NotBumped("its sender is no address of our seed")
+    sender = sender_find(coin, row.sender)
+    if sender is None:
+        raise NotBumped("its sender is no address of our seeds")
     purse = purse_read(node, row.sender, coin)
     wei = old.wei
     if row.kind == Kind.SWEEP and not row.asset.is_token:
@@ -103,7 +106,7 @@ def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) 
         if wei <= 0:
             raise NotBumped("what it should move is gone")
     call = Call(old.to, wei, old.gas, old.data)
-    missing = _store(coin, row, call, fees, key, purse)
+    missing = _store(coin, row, call, fees, sender.key(), purse)
     if missing > 0 and row.kind == Kind.SWEEP:
         gas_fund(coin=coin, node=node, fees=wanted, missing={row.sender: missing})
     elif missing > 0:
@@ -138,16 +141,3 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
 def _is_in_chain(version: ChainTransaction) -> bool:
     """Return whether a block has it. What failed or was overtaken in a chain that is gone has lost its nonce again."""
     return version.status == Status.CONFIRMED or (version.status in UNFINISHED and version.confirmations > 0)
-
-
-def _key(row: ChainTransaction) -> bytes | None:
-    """Return the key of a transaction's sender, or None where that is no address of our seed."""
-    if row.sender == keys.hot_address():
-        return keys.hot_key()
-    index = DepositAddress.objects.filter(asset=row.fee_asset, address=row.sender).values_list(
-        "derivation_index", flat=True
-    )
-    for number in index:
-        if number is not None and keys.deposit_address(number) == row.sender:
-            return keys.deposit_key(number)
-    return None

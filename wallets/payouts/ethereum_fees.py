@@ -49,6 +49,14 @@ def fees_for(base: int, tip: int, *, floor: int, ceiling: int) -> Fees | None:
     return Fees(cap, min(tip, cap - base), base)
 
 
+def fee_least(base: int) -> int:
+    """Return the least `cap` with which a transaction is mined next for certain: a block may take an eighth more.
+
+    Source: EIP-1559, BASE_FEE_MAX_CHANGE_DENOMINATOR.
+    """
+    return base + -(-base // 8) + _tip_floor()
+
+
 def fees_bumped(old: Fees, wanted: Fees) -> Fees | None:
     """Return what a replacement of a transaction offers, or None where that is more than the ceiling."""
     tip = max(_raised(old.tip), wanted.tip)

@@ -6,6 +6,7 @@ Needs no key. A payment of tokens counts as done by the log that the token's own
 import logging
 
 from mex.money import cost_from_chain, units_from_chain
+from wallets.chains import keys
 from wallets.chains.ethereum import EthereumNode, Receipt
 from wallets.chains.ethereum_raw import call_of
 from wallets.chains.health import say_once
@@ -89,6 +90,9 @@ def _lost_send(asset: Asset, node: EthereumNode, pacer: Pacer) -> None:
     rows = list(ours.exclude(kind=Kind.SWEEP).order_by("-pk")[:1])
     if pacer.is_due(("lost sweeps", asset.pk)):
         rows += ours.filter(kind=Kind.SWEEP).order_by("-pk")[:_LOST_ROWS]
+        # Where nothing was signed yet there may be no keys yet either.
+        for hot in keys.hot_addresses()[:-1] if rows else ():
+            rows += ours.filter(sender=hot).order_by("-nonce")[:1]
     last: dict[str, int] = {}
     for row in rows:
         last[row.sender] = max(last.get(row.sender, -1), row.nonce or 0)

@@ -1,4 +1,4 @@
-"""Fills nonces of the hot wallet that nothing stored uses: until they are used, nothing after them can be mined.
+"""Fills nonces of hot wallets that nothing stored uses: until they are used, nothing after them can be mined.
 
 Such a hole is what a lost row leaves (a database from a backup), or a failed payment that a deep reorganisation took
 out of the chain again. It is filled with a payment of nothing to ourselves.
@@ -17,6 +17,7 @@ from wallets.payouts.ethereum_fees import Fees, fees_now
 from wallets.payouts.ethereum_funds import promised_wei, purse_read
 from wallets.payouts.ethereum_nonces import takes_nonce
 from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
+from wallets.payouts.ethereum_senders import Sender, hot_wallets_old
 from wallets.payouts.records import UNFINISHED, Kind
 
 log = logging.getLogger(__name__)
@@ -24,18 +25,23 @@ _FILLED_AT_ONCE = 100
 
 
 def ethereum_gaps_fill(*, asset: Asset, node: EthereumNode) -> None:
-    """Sign and store a filler for each missing nonce of the hot wallet; nothing is sent yet. `asset`: the chain's coin.
+    """Sign and store a filler for each missing nonce of a hot wallet; nothing is sent yet. `asset`: the chain's coin.
 
     Raises ChainUnavailable or ChainRefused.
     """
-    hot = keys.hot_address()
+    for wallet in (*hot_wallets_old(), Sender(keys.hot_address(), keys.generation_newest())):
+        _fill_all(asset, node, wallet)
+
+
+def _fill_all(asset: Asset, node: EthereumNode, wallet: Sender) -> None:
+    hot = wallet.address
     if not ChainTransaction.objects.filter(sender=hot, status__in=UNFINISHED, confirmations=0).exists():
         return  # nothing waits
     purse = purse_read(node, hot, asset)
     holes = _holes(hot, purse.chain_nonce)
     if not holes:
         return
-    if say_once("nonces", str(holes)):
+    if say_once(f"nonces {hot}", str(holes)):
         log.error("nonces of %s that nothing uses keep later payments waiting: %s", hot, holes)
     fees = fees_now(node)
     if fees is None:
@@ -49,7 +55,7 @@ def ethereum_gaps_fill(*, asset: Asset, node: EthereumNode) -> None:
                 if say_once("fillers", "short"):
                     log.error("the hot wallet %s cannot pay for filling missing nonces", hot)
                 return
-            _fill(asset, hot, nonce, fees)
+            _fill(asset, wallet, nonce, fees)
 
 
 def _holes(hot: str, chain_nonce: int) -> list[int]:
@@ -65,13 +71,12 @@ def _holes(hot: str, chain_nonce: int) -> list[int]:
     return missing[:_FILLED_AT_ONCE]
 
 
-def _fill(coin: Asset, hot: str, nonce: int, fees: Fees) -> None:
+def _fill(coin: Asset, wallet: Sender, nonce: int, fees: Fees) -> None:
+    hot = wallet.address
     # Where the nonce was given before, the filler is a version of what can not use it any more.
     first = ChainTransaction.objects.filter(sender=hot, nonce=nonce, first_version=None).first()
     purpose = Purpose(kind=Kind.FILLER, asset=coin, coin=coin, recipient=hot, amount=0)
     call = Call(hot, 0, GAS_PLAIN)
-    record = transaction_sign(
-        purpose, call, key=keys.hot_key(), sender=hot, nonce=nonce, fees=fees, first_version=first
-    )
+    record = transaction_sign(purpose, call, key=wallet.key(), sender=hot, nonce=nonce, fees=fees, first_version=first)
     record.save(force_insert=True)
     log.info("nonce %d of %s is filled by %s", nonce, hot, record.txid)

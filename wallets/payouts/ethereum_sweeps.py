@@ -1,5 +1,7 @@
 """Brings deposits on Ethereum to the hot wallet: tokens first, with ether for their gas, then ether.
 
+So it does with what is at hot wallets from before a rotation of the keys, or arrives there again.
+
 Ether at an address whose tokens are still to be moved stays there: it is what the move is paid from. What costs too
 much to move stays, too. Nothing is moved while a deposit at the address may still be taken back.
 """
@@ -22,6 +24,7 @@ from wallets.payouts.ethereum_fees import Fees, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
 from wallets.payouts.ethereum_nonces import nonce_next
 from wallets.payouts.ethereum_records import Call, Purpose, token_call, token_gas_limit, transaction_sign
+from wallets.payouts.ethereum_senders import Sender, hot_wallets_old, sender_of
 from wallets.payouts.records import UNFINISHED, Kind, Status
 
 log = logging.getLogger(__name__)
@@ -37,8 +40,9 @@ _FAILED_REST = timedelta(hours=1)
 
 
 def ethereum_sweep(*, asset: Asset, node: EthereumNode, tokens: Sequence[Asset] = ()) -> None:
-    """Sign and store transfers of credited deposits of ether (`asset`) and tokens; nothing is sent yet.
+    """Sign and store transfers of credited deposits of ether (`asset`) and tokens, and of what old hot wallets have.
 
+    Nothing is sent yet.
     Raises ChainUnavailable or ChainRefused.
     """
     fees = fees_now(node)
@@ -56,13 +60,12 @@ def token_sweep_min(token: Asset) -> int:
 
 
 def _sweep_ether(coin: Asset, tokens: Sequence[Asset], node: EthereumNode, fees: Fees) -> None:
-    rows = {row.address: row for row in _sweepable(coin)}
-    if not rows:
+    senders = _senders(coin)
+    if not senders:
         return
     cost = GAS_PLAIN * fees.cap
-    rich = {
-        address: balance for address, balance in node.balances(list(rows)).items() if balance >= cost * _GAS_MULTIPLE
-    }
+    balances = node.balances(list(senders))
+    rich = {address: balance for address, balance in balances.items() if balance >= cost * _GAS_MULTIPLE}
     needed = _needed_for_tokens(tokens, node, list(rich))
     for address, balance in rich.items():
         if address not in needed:
@@ -74,7 +77,7 @@ def _sweep_ether(coin: Asset, tokens: Sequence[Asset], node: EthereumNode, fees:
                 recipient=keys.hot_address(),
                 amount=units_from_chain(wei, coin.chain_decimals)[0],
             )
-            _sweep_one(purpose, rows[address], Call(purpose.recipient, wei, GAS_PLAIN), node, fees)
+            _sweep_one(purpose, senders[address], Call(purpose.recipient, wei, GAS_PLAIN), node, fees)
 
 
 def _needed_for_tokens(tokens: Sequence[Asset], node: EthereumNode, addresses: Sequence[str]) -> set[str]:
@@ -96,8 +99,8 @@ def _worth_moving(token: Asset, node: EthereumNode, addresses: Sequence[str]) ->
 
 
 def _sweep_token(coin: Asset, token: Asset, node: EthereumNode, fees: Fees) -> None:
-    rows = {row.address: row for row in _sweepable(token)}
-    values = _worth_moving(token, node, list(rows))
+    senders = _senders(token)
+    values = _worth_moving(token, node, list(senders))
     if not values:
         return
     hot = keys.hot_address()
@@ -116,7 +119,7 @@ def _sweep_token(coin: Asset, token: Asset, node: EthereumNode, fees: Fees) -> N
             continue
         amount = units_from_chain(value, token.chain_decimals)[0]
         purpose = Purpose(kind=Kind.SWEEP, asset=token, coin=coin, recipient=hot, amount=amount)
-        _sweep_one(purpose, rows[address], token_call(token, hot, amount, gas), node, fees)
+        _sweep_one(purpose, senders[address], token_call(token, hot, amount, gas), node, fees)
     gas_fund(coin=coin, node=node, fees=fees, missing=short)
 
 
@@ -156,27 +159,32 @@ def _gas_fund_one(coin: Asset, purse: Purse, fees: Fees, address: str, units: in
     log.info("%d units of %s for gas are sent to %s: %s", units, coin.code, address, record.txid)
 
 
-def _sweep_one(purpose: Purpose, row: DepositAddress, call: Call, node: EthereumNode, fees: Fees) -> None:
-    assert row.derivation_index is not None
-    if keys.deposit_address(row.derivation_index) != row.address:
-        if say_once(f"sweep {row.address}", "foreign"):
-            log.error("%s was not derived from the seed that we have: its coins cannot be swept", row.address)
+def _sweep_one(purpose: Purpose, sender: Sender, call: Call, node: EthereumNode, fees: Fees) -> None:
+    address = sender.address
+    if not sender.is_derived():
+        if say_once(f"sweep {address}", "foreign"):
+            log.error("%s was not derived from a seed that we have: its coins cannot be swept", address)
         return
-    chain_nonce = node.transaction_count(row.address)
+    chain_nonce = node.transaction_count(address)
     with transaction.atomic():
         asset_lock(purpose.coin.pk)
-        if ChainTransaction.objects.filter(sender=row.address, status__in=UNFINISHED).exists():
+        if ChainTransaction.objects.filter(sender=address, status__in=UNFINISHED).exists():
             return
-        record = transaction_sign(
-            purpose,
-            call,
-            key=keys.deposit_key(row.derivation_index),
-            sender=row.address,
-            nonce=nonce_next(row.address, chain_nonce),
-            fees=fees,
-        )
+        nonce = nonce_next(address, chain_nonce)
+        record = transaction_sign(purpose, call, key=sender.key(), sender=address, nonce=nonce, fees=fees)
         record.save(force_insert=True)
-    log.info("sweep of %d units of %s from %s is signed: %s", purpose.amount, purpose.asset, row.address, record.txid)
+    log.info("sweep of %d units of %s from %s is signed: %s", purpose.amount, purpose.asset, address, record.txid)
+
+
+def _senders(asset: Asset) -> dict[str, Sender]:
+    """Return where something of an asset may have to be fetched, by address."""
+    found = [sender_of(row) for row in _sweepable(asset)]
+    old = hot_wallets_old()
+    if old:
+        failed = _failed_lately(asset).filter(sender__in=[sender.address for sender in old])
+        resting = set(failed.values_list("sender", flat=True))
+        found += [sender for sender in old if sender.address not in resting]
+    return {sender.address: sender for sender in found}
 
 
 def _sweepable(asset: Asset) -> Iterable[DepositAddress]:
@@ -198,6 +206,10 @@ def _sweeps(asset: Asset) -> QuerySet[ChainTransaction]:
     """Return the sweeps that moved, or may move, what was there; a failed one for a while."""
     is_over = Q(status=Status.REPLACED) | Q(status=Status.FAILED, created_at__lt=timezone.now() - _FAILED_REST)
     return ChainTransaction.objects.filter(asset=asset, kind=Kind.SWEEP).exclude(is_over)
+
+
+def _failed_lately(asset: Asset) -> QuerySet[ChainTransaction]:
+    return _sweeps(asset).filter(status=Status.FAILED)
 
 
 def _in_doubt(asset: Asset) -> QuerySet[Deposit]:

@@ -18,12 +18,12 @@ from wallets.ledger.chart import Owner
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction, FeeCorrection, Posting
 from wallets.pace import Pacer, Send
+from wallets.payouts.contradictions import contradiction_halt, outcome_set
 from wallets.payouts.findings import Finding
-from wallets.payouts.records import UNFINISHED, Status
+from wallets.payouts.records import FINAL, UNFINISHED
 from wallets.payouts.versions import versions_of, withdrawals_point_to
 
 log = logging.getLogger(__name__)
-FINAL = (Status.CONFIRMED, Status.FAILED)
 BlockHashes: TypeAlias = Callable[[Sequence[int]], Mapping[int, str]]
 """Asks a node for the hashes of blocks by height; one that there is not is left out, or blank."""
 _BLOCKS = 100
@@ -113,6 +113,9 @@ def doubts_settle(
         mined = next((row for row in versions if findings[row.txid].place.confirmations >= 1), None)
         if mined is None or findings[mined.txid].place.confirmations < mined.asset.confirmations:
             continue
+        if any(row.status in UNFINISHED for row in versions):
+            continue  # what is under way ends first
+        contradiction_halt(mined, findings[mined.txid].succeeded)
         command = _settle(coin, mined, findings[mined.txid])
         if command is not None:
             send([command])
@@ -130,7 +133,7 @@ def _settle(coin: Asset, mined: ChainTransaction, finding: Finding) -> Transfer 
         versions = {row.pk: row for row in versions_of(mined).order_by("pk")}
         row = versions[mined.pk]
         if not row.fee_in_doubt or any(one.status in UNFINISHED for one in versions.values()):
-            return None  # another worker was faster; or what is under way ends first
+            return None  # another worker was faster
         if not row.fee_sent and not is_fee_booked(row):
             row.network_fee, row.fee_sent = finding.fee, True
             row.save(update_fields=["network_fee", "fee_sent"])
@@ -150,18 +153,14 @@ def _settle(coin: Asset, mined: ChainTransaction, finding: Finding) -> Transfer 
 
 
 def _end(row: ChainTransaction, finding: Finding) -> None:
-    others = versions_of(row).exclude(pk=row.pk)
-    if row.status == Status.REPLACED:
-        final = others.filter(status__in=FINAL).first()
-        assert final is not None
-        row.status, row.confirmed_at = final.status, final.confirmed_at
-        others.filter(status__in=FINAL).update(status=Status.REPLACED)
+    outcome_set(row, finding.succeeded)
     row.confirmations, row.block_height = finding.place.confirmations, finding.place.block_height
     row.block_hash = finding.place.block_hash
-    row.save(update_fields=["status", "confirmed_at", "confirmations", "block_height", "block_hash"])
+    outcome = ["status", "confirmed_at", "contradicted_at", "contradiction_note"]
+    row.save(update_fields=[*outcome, "confirmations", "block_height", "block_hash"])
     withdrawals_point_to(row)
     # Blocks of the others say nothing any more: only what is in the chain is looked after.
-    others.update(block_hash="")
+    versions_of(row).exclude(pk=row.pk).update(block_hash="")
     versions_of(row).update(fee_in_doubt=False)
     log.info("%s %s is final again", row.kind, row.txid)
 

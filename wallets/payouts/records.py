@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Kind = ChainTransaction.Kind
 Status = ChainTransaction.Status
 UNFINISHED = (Status.SIGNED, Status.BROADCAST)
+FINAL = (Status.CONFIRMED, Status.FAILED)
 
 
 def payable(asset: Asset, limit: int) -> Sequence[Withdrawal]:

@@ -10,10 +10,18 @@ _KIND, _CONFIRMED = ChainTransaction.Kind.COLD, ChainTransaction.Status.CONFIRME
 _LOST = f"'{ChainTransaction.Status.FAILED}', '{ChainTransaction.Status.REPLACED}'"
 
 
+# All versions of a transfer are booked under the number of the first of them, whichever is mined.
+_FAMILY = "COALESCE(c.first_version_id, c.id)"
+_FIRST = (
+    f"(SELECT MIN(v.id) FROM wallets_chaintransaction v WHERE v.kind = '{_KIND}'"
+    f" AND (v.id = {_FAMILY} OR v.first_version_id = {_FAMILY}))"
+)
+
+
 def _transfers(where: str) -> str:
     return leg(
-        f"wallets_chaintransaction WHERE kind = '{_KIND}' AND {where}",
-        reference="'cold:' || id",
+        f"wallets_chaintransaction c WHERE c.kind = '{_KIND}' AND {where}",
+        reference=f"'cold:' || {_FIRST}",
         reason=Reason.COLD,
         debit=_COLD,
         credit=_CHAIN,

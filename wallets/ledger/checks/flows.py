@@ -173,6 +173,16 @@ CHECKS = (
         says="withdrawal {0} is {1}, but its transaction is {2}",
     ),
     Check(
+        name="settled transactions have the outcome that they were settled for",
+        noun="transactions",
+        examined=count("wallets_chaintransaction", f"status IN ({_ENDED})"),
+        differences=(
+            "SELECT asset_id, kind, txid, status FROM wallets_chaintransaction"
+            " WHERE (contradicted_at IS NOT NULL) <> (contradiction_note <> '') ORDER BY id"
+        ),
+        says="{0} {1} is {2}, and the chain says otherwise",
+    ),
+    Check(
         name="network fees are posted",
         noun="transactions",
         examined=count("wallets_chaintransaction"),

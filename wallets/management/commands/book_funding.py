@@ -13,8 +13,8 @@ from wallets.chains import keys
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
-from wallets.cold.funding import arrival_booking, bitcoin_arrival, ethereum_arrival
-from wallets.models import Chain
+from wallets.cold.funding import Arrival, arrival_booking, bitcoin_arrival, ethereum_arrival
+from wallets.models import Asset, Chain
 
 
 class Command(BaseCommand):
@@ -36,8 +36,7 @@ class Command(BaseCommand):
             if asset.chain == Chain.BITCOIN:
                 arrival = bitcoin_arrival(asset=asset, node=BitcoinNode(), txid=txid)
             else:
-                hot = keys.hot_address()
-                arrival = ethereum_arrival(asset=asset, node=EthereumNode(), txid=txid, hot_address=hot)
+                arrival = _ethereum(asset, txid)
             sender.send([arrival_booking(asset, arrival, from_cold=from_cold)])
         except MexError as error:
             raise CommandError(error.message) from error
@@ -45,3 +44,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         source = "COLD" if from_cold else "FUNDING"
         self.stdout.write(f"the engine is asked to book {format_short(arrival.units)} {asset.code} from {source}")
+
+
+def _ethereum(asset: Asset, txid: str) -> Arrival:
+    """Return what arrived at the hot wallet, or else at one from before a rotation of the keys."""
+    node, hots = EthereumNode(), keys.hot_addresses()
+    arrivals = (ethereum_arrival(asset=asset, node=node, txid=txid, hot_address=hot) for hot in reversed(hots))
+    found = [arrival for arrival in arrivals if arrival.units]
+    return found[0] if found else ethereum_arrival(asset=asset, node=node, txid=txid, hot_address=hots[-1])

@@ -1,4 +1,4 @@
-"""The key file in an operator's hands: make, back up, restore, verify, show, change its passphrase (docs/keys.md)."""
+"""The key file in an operator's hands: made, backed up, restored, verified, rotated, shown (docs/keys.md)."""
 
 import getpass
 import os
@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wallets.chains.key_rotation import key_rotate
 from wallets.chains.keycare import key_backup, key_create, key_passphrase_change, key_restore
 from wallets.chains.keychecks import keys_verify
 from wallets.chains.keyfile import (
@@ -20,15 +21,15 @@ from wallets.chains.keyfile import (
     key_file_read,
     passphrase_given,
     passphrase_read,
-    public_file_read,
 )
-from wallets.chains.keys import hot_address
+from wallets.chains.keys import hot_address_at
+from wallets.chains.public_file import public_file_read
 
 
 class Command(BaseCommand):
     """Take care of the key file."""
 
-    help = "Make, back up, restore, verify and show the key file, and change its passphrase (docs/keys.md)."
+    help = "Make, back up, restore, verify, rotate and show the keys, and change their passphrase (docs/keys.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, parser_class=ArgumentParser)
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         verify.add_argument("--file", type=Path, help="a backup, in place of the key file itself")
         verify.add_argument("--all", action="store_true", help="derive every stored address, not only the newest")
         verify.add_argument("--offline", action="store_true", help="do not ask the node")
+        actions.add_parser("rotate", help="add a new seed for all that is new; signing workers must be stopped")
         change = actions.add_parser("passphrase", help="encrypt the key file with another passphrase")
         change.add_argument("--new-file", type=Path, help="file with the new passphrase in its first line")
         actions.add_parser("show", help="show what is public about the keys; needs no passphrase")
@@ -51,6 +53,8 @@ class Command(BaseCommand):
             getattr(self, f"_{action}")(options)
         except KeysUnusable as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"a file cannot be read or written: {error}") from error
 
     def _create(self, options: dict[str, Any]) -> None:
         header = key_create(_passphrase(twice=True), plain=options["plain"])
@@ -68,16 +72,28 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> None:
         path = options["file"] or settings.KEY_FILE
-        header, seed = key_file_read(path, _passphrase())
+        header, seeds = key_file_read(path, _passphrase())
         if options["file"] is None:
             key_file_check(path)
-        self.stdout.write(f"ok: {path} opens, key {header.fingerprint} of {header.made_at}")
-        findings = keys_verify(header, seed, every=options["all"], ask_node=not options["offline"])
+        count = f", the newest of {len(seeds)}" if len(seeds) > 1 else ""
+        self.stdout.write(f"ok: {path} opens, key {header.fingerprint}{count} of {header.made_at}")
+        findings = keys_verify(header, seeds, every=options["all"], ask_node=not options["offline"])
         for finding in findings:
             self.stdout.write(f"{finding.state}: {finding.text}")
         bad = [finding for finding in findings if finding.state != "ok"]
         if bad:
             raise CommandError(f"{len(bad)} of {len(findings)} comparisons failed")
+
+    def _rotate(self, options: dict[str, Any]) -> None:
+        header, was_cut_off = key_rotate(_passphrase())
+        number = len(header.births) - 1
+        if was_cut_off:
+            self.stdout.write("a rotation that had been cut off was ended, and no other one begun")
+        self.stdout.write(f"generation {number}, key {header.fingerprint}: what is new is of it from now on")
+        self.stdout.write(f"the public file was written anew, copy it to other hosts: {settings.KEY_PUBLIC_FILE}")
+        self.stdout.write(
+            "before you start the signer: back the key file up (`keys backup`), earlier backups lack a seed"
+        )
 
     def _passphrase(self, options: dict[str, Any]) -> None:
         old = _passphrase()
@@ -92,8 +108,12 @@ class Command(BaseCommand):
         if os.access(settings.KEY_FILE, os.R_OK):
             header = header_read(settings.KEY_FILE)
             lines.append(f"{settings.KEY_FILE}: of {header.made_at}, {header.kdf} n={header.n}, {header.cipher}")
-        lines += [f"ethereum {content.ethereum}", f"ethereum hot wallet {hot_address()}"]
-        lines += [f"bitcoin {descriptor}" for descriptor in content.bitcoin]
+        for number, one in enumerate(content.generations):
+            if len(content.generations) > 1:
+                since = f", since {one.made_at}" if one.made_at else ""
+                lines.append(f"generation {number}, key {one.fingerprint}{since}")
+            lines += [f"ethereum {one.ethereum}", f"ethereum hot wallet {hot_address_at(one.ethereum)}"]
+            lines += [f"bitcoin {descriptor}" for descriptor in one.bitcoin]
         self.stdout.write("\n".join(lines))
 
 
