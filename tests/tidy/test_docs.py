@@ -16,6 +16,7 @@ KNOWN_FOLDERS = {
     "bench",
     "docs",
     "launcher",
+    "loadtest",
     "mex",
     "script",
     "static",

@@ -1,0 +1,113 @@
+"""What is wrong with a step, and what limits the exchange: sentences from measurements.  [pure]"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+OBJECTIVES = {"p99_ms": 50, "errors": 0.001}
+WHOLE_CORE = 0.9
+FULL_MACHINE = 0.93
+_LATE_PART = 0.5
+"""A generator that is late by this part of the objective has spoilt the measurement."""
+_WAITING_PART = 0.5
+"""Where so many commands wait for the engine that they spend this part of the objective there, it does not keep up."""
+_STRANGERS_PART = 0.25
+"""Programs that are no part of the test and take this part of a full machine have spoilt the measurement."""
+_SHARES_TOLD = 4
+_SHARE_MIN = 0.05
+
+Step = Mapping[str, Any]
+
+
+class Limit(NamedTuple):
+    """What the limit is, in a word and in a clause that follows "because"."""
+
+    name: str
+    because: str
+
+
+def is_late(step: Step) -> bool:
+    """Return whether the generator did not send in time what it meant to."""
+    return bool(step["late_ms"].get("p99", 0) > OBJECTIVES["p99_ms"] * _LATE_PART)
+
+
+def broken(step: Step) -> str:
+    """Return which objective a step breaks, or "" if none."""
+    answered = max(step["sent"], 1)
+    if step["errors"] > answered * OBJECTIVES["errors"]:
+        return f"{_percent(step['errors'] / answered)} errors, more than {_percent(OBJECTIVES['errors'])}"
+    if step["market_data"]["gaps"]:
+        return f"{step['market_data']['gaps']} gaps in the market data"
+    if step["refused"] > answered * OBJECTIVES["errors"]:
+        return f"{_percent(step['refused'] / answered)} refused"
+    if step["sent"] and not step["latency_ms"]:
+        return "nothing was acknowledged"
+    slowest = max(step["latency_ms"].get("p99", 0), step["cancel_latency_ms"].get("p99", 0))
+    if slowest > OBJECTIVES["p99_ms"]:
+        own = f"; the generator itself was {step['late_ms']['p99']:.0f} ms late" if is_late(step) else ""
+        return f"p99 of {slowest:.0f} ms, more than {OBJECTIVES['p99_ms']} ms{own}"
+    if is_late(step):
+        return f"the generator itself was late: p99 of {step['late_ms']['p99']:.0f} ms"
+    return ""
+
+
+def limit_of(step: Step, cores: int) -> Limit:
+    """Return what limited a step that broke."""
+    cpu: Mapping[str, float] = step["cpu"]
+    ours = {role: used for role, used in cpu.items() if role != "other"}
+    if is_late(step) and cpu.get("generator", 0) >= WHOLE_CORE:
+        return Limit("generator", f"the generator takes a whole core ({cpu['generator']:.2f}): not mex's limit")
+    busiest = max((role for role in ours if role != "generator"), key=lambda role: ours[role], default="")
+    if busiest and ours[busiest] >= WHOLE_CORE:
+        rest = f", with {_shares(cpu, without=busiest)}" if _is_full(cpu, cores) else ""
+        return Limit(busiest, f"{busiest} takes a whole core ({ours[busiest]:.2f}){rest}")
+    if _is_full(cpu, cores) and cpu.get("other", 0) >= cores * _STRANGERS_PART:
+        return Limit("other", f"other programs take {cpu['other']:.2f} of the machine's {cores} cores: not mex's limit")
+    if _is_full(cpu, cores):
+        return Limit("machine", f"the machine's {cores} cores are full: {_shares(cpu)}")
+    if is_late(step):
+        return Limit("generator", f"the generator was {step['late_ms']['p99']:.0f} ms late: not mex's limit")
+    # As many wait as come in that time (Little's law).
+    backed_up = step["offered"] * OBJECTIVES["p99_ms"] / 1000 * _WAITING_PART
+    if max(step["queue"]["waiting_max"], step["queue"]["stream_max"]) >= max(backed_up, 2):
+        commits = step["commits"]
+        return Limit(
+            "commits",
+            f"commands wait for commits while cores are idle: {commits['count'] / max(step['seconds'], 1):.0f} "
+            f"commits a second of {commits['size_mean']:.0f} commands on average",
+        )
+    return Limit("unknown", f"{step['broken']}, though no process and no queue is full ({_shares(cpu)})")
+
+
+def sentence(held: float, broke: float, limit: Limit | None, database: str) -> str:
+    """Return the one sentence about a search; `limit` is that of the lowest rate that broke."""
+    if limit is None:
+        return f"holds {_number(held)} orders/s on {database}, the highest rate that was tried"
+    if not held:
+        return f"breaks below {_number(broke)} orders/s on {database} because {limit.because}"
+    return f"breaks at {_number(broke)} orders/s on {database} because {limit.because}; holds {_number(held)}"
+
+
+def recovery_s(rows: list[dict[str, Any]]) -> float | None:
+    """Return after how many seconds of a recovery two seconds in a row kept the objective; None if none did."""
+    good = [row["p99"] is not None and row["p99"] <= OBJECTIVES["p99_ms"] and not row["refused"] for row in rows]
+    for place in range(len(rows)):
+        if all(good[place : place + 2]):
+            return rows[place - 1]["t"] if place else 0.0
+    return None
+
+
+def _is_full(cpu: Mapping[str, float], cores: int) -> bool:
+    return sum(cpu.values()) >= cores * FULL_MACHINE
+
+
+def _shares(cpu: Mapping[str, float], without: str = "") -> str:
+    largest = sorted((used, role) for role, used in cpu.items() if role != without and used >= _SHARE_MIN)[::-1]
+    return ", ".join(f"{role} {used:.2f}" for used, role in largest[:_SHARES_TOLD]) or "nothing else"
+
+
+def _percent(part: float) -> str:
+    return f"{part * 100:.3g} %"
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}"
