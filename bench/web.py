@@ -47,7 +47,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
         "--ws-per-message-deflate", "false", "--no-access-log", "--log-level", "error", "--lifespan", "off", "{app}",
     ),
 }  # fmt: skip
-"""How each server is started. Daphne is what `script/server` runs; uvicorn is measured where it is installed, with uvloop."""
+"""How each server is started. Daphne is what `script/server` runs; uvicorn is measured where it is installed."""
 
 
 def measure(

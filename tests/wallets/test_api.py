@@ -329,8 +329,9 @@ async def test_a_withdrawal_is_accepted_when_its_funds_are_held(
 
 
 async def test_a_withdrawal_that_the_engine_refuses_is_refused_at_once(
-    bot: Bot, btc: Asset, books: Books, alice: User
+    bot: Bot, btc: Asset, books: Books, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("wallets.api._HOLD_WAIT_S", 60.0)  # the ledger of this test may be slow
     await database_sync_to_async(books.give)(alice.pk, btc.pk, 100_000)
 
     asking = asyncio.create_task(
