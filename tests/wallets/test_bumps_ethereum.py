@@ -307,3 +307,43 @@ def test_an_operator_may_raise_a_fee_at_once(hot: Anvil, eth: Asset, books: Book
     assert status(withdrawal) == "confirmed"
     with pytest.raises(NotBumped):
         ethereum_bump_one(asset=eth, node=hot.node, txid=first.txid)
+
+
+def test_a_final_payment_that_is_lost_goes_again_also_when_an_earlier_one_was_bumped_after_it(
+    hot: Anvil, eth: Asset, books: Books, rich: User
+) -> None:
+    """The version that was signed last has the lower nonce: nothing is lost below it, and all above waits for ever."""
+    addresses = [fresh_address(), fresh_address(), fresh_address()]
+    for address in addresses[:2]:
+        request(rich, eth, books, address, AMOUNT)
+        sign(hot, eth)
+    first, second = versions()
+    dear(hot, 20)
+    ethereum_bump_one(asset=eth, node=hot.node, txid=first.txid)
+    send_stored(hot)
+    dear(hot, 20)
+    only_first = [hot.balance(address) > 0 for address in addresses]
+    before_second = hot.call("evm_snapshot")
+    hot.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+    hot.mine()
+    finish(hot, books)
+    were_final = rows()
+    hot.call("evm_revert", before_second)
+    hot.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+    hot.mine()
+    lost = hot.balance(addresses[1])
+
+    third = request(rich, eth, books, addresses[2], AMOUNT)
+    sign(hot, eth)
+    follow(hot, books)
+    finish(hot, books)
+
+    assert only_first == [True, False, False]
+    assert were_final == [
+        ("withdrawal", first.nonce, "replaced"),
+        ("withdrawal", second.nonce, "confirmed"),
+        ("withdrawal", first.nonce, "confirmed"),
+    ]
+    assert lost == 0
+    assert [hot.balance(address) for address in addresses] == [(AMOUNT - FEE) * UNIT] * 3
+    assert status(third) == "confirmed"

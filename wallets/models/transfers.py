@@ -222,6 +222,7 @@ class ChainTransaction(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["sender", "nonce"], name="transaction_by_nonce"),
             models.Index(
                 fields=["status"], name="transaction_unfinished", condition=Q(status__in=["signed", "broadcast"])
             ),

@@ -87,15 +87,18 @@ def _lost_send(asset: Asset, node: EthereumNode, pacer: Pacer) -> None:
     in order already: the row stays as it is, only the coins have to go once more.
     """
     ours = ChainTransaction.objects.filter(is_repeatable(), fee_asset=asset).exclude(sender="")
-    rows = list(ours.exclude(kind=Kind.SWEEP).order_by("-pk")[:1])
+    newest = ours.exclude(kind=Kind.SWEEP).order_by("-pk").first()
+    senders = [newest.sender] if newest else []
     if pacer.is_due(("lost sweeps", asset.pk)):
-        rows += ours.filter(kind=Kind.SWEEP).order_by("-pk")[:_LOST_ROWS]
+        senders += ours.filter(kind=Kind.SWEEP).order_by("-pk").values_list("sender", flat=True)[:_LOST_ROWS]
         # Where nothing was signed yet there may be no keys yet either.
-        for hot in keys.hot_addresses()[:-1] if rows else ():
-            rows += ours.filter(sender=hot).order_by("-nonce")[:1]
-    last: dict[str, int] = {}
-    for row in rows:
-        last[row.sender] = max(last.get(row.sender, -1), row.nonce or 0)
+        senders += keys.hot_addresses() if senders else ()
+    # By nonce: what was signed last may be another version of an early one.
+    last = {
+        row.sender: row.nonce or 0
+        for sender in dict.fromkeys(senders)
+        for row in ours.filter(sender=sender).order_by("-nonce")[:1]
+    }
     counts = node.transaction_counts(list(last))
     for sender, nonce in last.items():
         if counts[sender] > nonce:
