@@ -93,13 +93,11 @@ def _report(report: Report, server: str, runs: dict[str, list[dict[str, Any]]]) 
             )
         )
         goal = STOCK_GOAL if goal else None
-        report.figures.append(
-            Figure(part, f"{what}, again", rate, "orders/s", ratio(what, "echo, stock"), "stock echo", goal)
-        )
+        report.figures.append(Figure(part, what, rate, "orders/s", ratio(what, "echo, stock"), "stock echo", goal))
         if what.endswith("SQLite") and "orders, PostgreSQL" in runs:
             goal = SQLITE_GOAL if is_default else None
             against = ratio(what, "orders, PostgreSQL")
-            report.figures.append(Figure(part, f"{what}, beside", rate, "orders/s", against, "PostgreSQL", goal))
+            report.figures.append(Figure(part, what, rate, "orders/s", against, "PostgreSQL", goal))
 
 
 def _round(folder: Path, tree: Path, server: str, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:

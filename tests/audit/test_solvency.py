@@ -9,6 +9,7 @@ from accounts.models import User
 from mex.money import cost_from_chain
 from tests.audit.exchange import CHAIN, NETWORK_FEES, post
 from tests.wallets.key_files import as_signer
+from tests.wallets.node_signing import payment_signed
 from tests.wallets.nodes import Anvil, Bitcoind
 from trading.engine.enums import HoldState, Reason
 from wallets.chains import keys
@@ -71,7 +72,7 @@ def bitcoin_there(bitcoind: Bitcoind, asset: Asset) -> int:
 
 def payment(bitcoind: Bitcoind, user: User, asset: Asset, units: int, fee: int) -> tuple[Withdrawal, int]:
     """Sign a withdrawal, store it, and return it with its network fee; nobody has seen it."""
-    signed = bitcoind.node.payment_sign(bitcoind.fresh_address(), units - fee, 2)
+    signed = payment_signed(bitcoind.node, bitcoind.fresh_address(), units - fee, 2)
     record = ChainTransaction.objects.create(
         asset=asset,
         fee_asset=asset,
@@ -143,7 +144,7 @@ def test_bitcoin_that_left_without_a_record_is_missed_to_the_satoshi(chains: Non
     asset, user = Asset.objects.get(code="BTC"), User.objects.create(email="ann@example.com")
     there = bitcoin_there(bitcoind, asset)
     book(user, asset, there)
-    signed = bitcoind.node.payment_sign(bitcoind.fresh_address(), 5_000, 2)
+    signed = payment_signed(bitcoind.node, bitcoind.fresh_address(), 5_000, 2)
     bitcoind.node.broadcast(signed.raw)
     bitcoind.mine()
 

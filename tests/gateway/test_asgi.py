@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from asgiref.testing import ApplicationCommunicator
 
-from mex.asgi import application
+from mex.asgi import application, pages
 from mex.middleware import POLICY
 
 
@@ -60,3 +61,8 @@ async def test_the_api_answers_in_json_also_for_what_is_not_there() -> None:
 
     assert (status, headers["content-type"]) == (404, "application/json")
     assert b'"code": -1000' in body
+
+
+def test_pages_cross_to_a_thread_once_with_all_their_middleware() -> None:
+    """Asynchronous, the chain would cross twice for each middleware; nothing but the time would tell."""
+    assert not iscoroutinefunction(pages._middleware_chain)

@@ -81,3 +81,5 @@ def test_who_is_logged_in_sees_his_own_page(browser: Client) -> None:
         assert 'id="logout"' in mine.text
         assert 'id="logout"' not in before.text
         assert before.text == after.text
+        # A token is of one visitor: a page that has one must not be kept for others.
+        assert "csrf" not in before.text

@@ -13,7 +13,7 @@ from coincurve import PrivateKey
 
 from tests.wallets.desk import Desk, statuses
 from tests.wallets.key_files import as_signer
-from tests.wallets.node_signing import node_signed, private_keys
+from tests.wallets.node_signing import node_signed, private_keys, wif
 from tests.wallets.nodes import Bitcoind
 from tests.wallets.test_watch import COIN, built, coin_in
 from wallets.chains import bitcoin_signing, keys
@@ -327,7 +327,7 @@ def test_no_key_leaves_the_process_during_a_withdrawal(desk: Desk, monkeypatch: 
     assert statuses(withdrawal) == ["confirmed"]
     assert [b"walletcreatefundedpsbt" in told, b"sendrawtransaction" in told, len(psbts)] == [True, True, 2]
     used = [key for psbt in psbts for _, _, key in private_keys(psbt)]
-    secrets = {key.wif(testnet=True) for key in used} | {key.key.hex() for key in used}
+    secrets = {wif(key) for key in used} | {key.key.hex() for key in used}
     secrets |= {base64.b64encode(key.key).decode()[:40] for key in used}
     secrets |= {Descriptor.parse(text).key for text in keys.bitcoin_signing_descriptors()}
     assert len(secrets) >= 3 + 2

@@ -7,6 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.wallets.desk import FEE, PAID, Desk, statuses, stuck
+from tests.wallets.node_signing import payment_signed
 from trading.engine.enums import Reason
 from wallets.chains.bitcoin import inputs_of
 from wallets.chains.scripts import size_of
@@ -292,7 +293,7 @@ def test_a_fee_above_the_ceiling_is_neither_stored_nor_sent(
     monkeypatch.setattr(type(desk.node), "payment_fund", dear)
     desk.sign()
     monkeypatch.undo()
-    dear_one = desk.node.payment_sign(withdrawal.address, PAID, 12)
+    dear_one = payment_signed(desk.node, withdrawal.address, PAID, 12)
     settings.BITCOIN_FEE_CEILING = 10
 
     assert statuses(withdrawal) == ["held"]

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from mex.errors import OfferRefused
 from tests.wallets.desk import Desk
-from tests.wallets.node_signing import node_signed
+from tests.wallets.node_signing import node_signed, payment_signed
 from trading.engine.enums import Reason
 from wallets.chains.bitcoin import psbt_sign
 from wallets.chains.holdings import coins_read
@@ -154,7 +154,7 @@ def test_only_what_was_offered_is_taken(bank: Desk) -> None:
     offer = offered(bank)
     raw = signed(bank, offer)
     bank.fund(COIN)
-    other = bank.node.payment_sign(bank.chain.fresh_address(), 10_000, 2).raw
+    other = payment_signed(bank.node, bank.chain.fresh_address(), 10_000, 2).raw
     refused = {}
 
     for label, text in (
@@ -249,7 +249,7 @@ def test_what_an_operator_sends_himself_is_recognised_and_booked(bank: Desk) -> 
 def test_another_payment_to_the_cold_address_than_the_offer_is_recognised_too(bank: Desk) -> None:
     offer = offered(bank)
     bank.node.inputs_unlock(inputs_of_offer(offer))
-    own = bank.node.payment_sign(bank.btc.cold_address, 5 * COIN // 2, 5)
+    own = payment_signed(bank.node, bank.btc.cold_address, 5 * COIN // 2, 5)
     bank.node.broadcast(own.raw)
 
     watch(bank)
@@ -298,7 +298,7 @@ def test_an_operators_own_coins_are_funding(bank: Desk) -> None:
 
 def test_deposits_and_change_are_no_funding(bank: Desk) -> None:
     deposit = bank.chain.pay(bank.node.addresses_new(1)[0], COIN)
-    own = bank.node.payment_sign(bank.chain.fresh_address(), COIN // 10, 5)
+    own = payment_signed(bank.node, bank.chain.fresh_address(), COIN // 10, 5)
     bank.node.broadcast(own.raw)
     bank.chain.mine(3)
 

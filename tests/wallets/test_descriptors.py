@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from tests.wallets.node_signing import wif
 from wallets.chains.descriptors import Descriptor, account_descriptors, descriptor_checksum, taproot_output_key
 from wallets.chains.hd import PrivateNode, PublicNode
 from wallets.chains.segwit import segwit_encode
@@ -34,7 +35,9 @@ def test_keys_of_bip_84(path: str, key: str) -> None:
 
 
 def test_a_wif_of_bip_84() -> None:
-    assert MASTER.derive("m/84'/0'/0'/0/0").wif() == "KyZpNDKnfs94vbrwhJneDi77V6jF64PWPF8x5cdJb8ifgg2DUc9d"
+    assert (
+        wif(MASTER.derive("m/84'/0'/0'/0/0"), testnet=False) == "KyZpNDKnfs94vbrwhJneDi77V6jF64PWPF8x5cdJb8ifgg2DUc9d"
+    )
 
 
 @pytest.mark.parametrize(

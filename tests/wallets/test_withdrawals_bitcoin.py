@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from tests.wallets.books import Books
+from tests.wallets.node_signing import payment_signed
 from tests.wallets.nodes import Bitcoind
 from trading.engine.enums import HoldState, Reason
 from wallets import services
@@ -296,7 +297,7 @@ def test_coins_of_a_signer_that_died_before_storing_are_spent_by_the_next_one(
     address = hot.fresh_address()
     withdrawal = request(rich, btc, books, address, 450_000_000)
     withdrawals_advance(send=books.send)
-    hot.node.payment_sign(address, 450_000_000 - FEE, 2)  # and here the worker dies
+    payment_signed(hot.node, address, 450_000_000 - FEE, 2)  # and here the worker dies
 
     sign(hot, btc)
     send_stored(hot, btc)

@@ -14,7 +14,7 @@ from wallets.chains.jsonrpc import ChainRefused, JsonRpc
 from wallets.chains.keys import bitcoin_descriptors, bitcoin_descriptors_of, bitcoin_signing_descriptors
 from wallets.chains.ownership import strange_addresses
 from wallets.chains.place import GONE, Place
-from wallets.chains.psbt import Psbt, psbt_read
+from wallets.chains.psbt import Psbt
 from wallets.chains.watch import History, WalletForeign, watch_wallet_open
 
 DEPOSIT_LABEL = "deposit"
@@ -231,11 +231,6 @@ class BitcoinNode:
             if refusal.code in _PAYMENT_REFUSALS:
                 raise PaymentRefused(refusal.message) from refusal
             raise
-
-    def payment_sign(self, address: str, amount: int, fee_rate: int) -> SignedBitcoin:
-        """Return a signed payment of satoshis, for sat/vB, that nobody has seen yet. Raises PaymentRefused."""
-        psbt = self.payment_fund([(address, amount)], fee_rate * 1000)
-        return psbt_sign(psbt_read(psbt))
 
     def inputs_lock(self, inputs: Sequence[tuple[str, int]]) -> None:
         """Keep the wallet from spending these outputs again, also after its restart. Spent ones are left alone."""

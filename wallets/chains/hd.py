@@ -16,8 +16,6 @@ _HARDENED = 1 << 31
 _PAYLOAD_BYTES = 78
 _XPUB, _TPUB = bytes.fromhex("0488b21e"), bytes.fromhex("043587cf")
 _XPRV, _TPRV = bytes.fromhex("0488ade4"), bytes.fromhex("04358394")
-_WIF_VERSION = {False: 0x80, True: 0xEF}
-_WIF_COMPRESSED = b"\x01"
 
 
 class PrivateNode(msgspec.Struct, frozen=True):
@@ -51,10 +49,6 @@ class PrivateNode(msgspec.Struct, frozen=True):
     def xprv(self, *, testnet: bool = False) -> str:
         """Return this node as an extended private key, which is a secret like the seed."""
         return _extended(_TPRV if testnet else _XPRV, self, bytes(1) + self.key)
-
-    def wif(self, *, testnet: bool = False) -> str:
-        """Return this node's own key as wallets import it. With the public key above it, all its siblings follow."""
-        return str(CBase58Data.from_bytes(self.key + _WIF_COMPRESSED, _WIF_VERSION[testnet]))
 
     def fingerprint(self) -> bytes:
         """Return the four bytes by which descriptors name this node."""
