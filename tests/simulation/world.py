@@ -228,8 +228,12 @@ class World:
             self._crowd.turn(is_calm=self._plan.is_calm)
             if self.chance.random() < 0.1:
                 self.witness.check_recovery()
-        if self._plan.is_calm and len(self._stack) == 1 and self._paused is None:
-            self._is_over = self._crowd.is_satisfied
+        if self._plan.is_calm and len(self._stack) == 1:
+            if self._paused is None:
+                self._is_over = self._crowd.is_satisfied
+            else:
+                # One that was replaced while it waited: it goes on, too, and has to find that out.
+                self._lead(turns=1)
 
     # --- what an engine meets -------------------------------------------------------------------------------
 
