@@ -4,16 +4,17 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import core, engine, memory, startup, trees, wallets, web
+from bench import core, engine, guard, memory, sockets, startup, trees, wallets, web
 from bench.report import Report, as_json, as_table, machine
 from bench.rounds import RunFailed
-from bench.subjects import available
+from bench.serving import SERVERS
+from bench.subjects import Subject, available
 
-PARTS = ("core", "worst-cases", "memory", "engine", "startup", "wallets", "web")
 ROUNDS = 5
 QUICK_PART = 20
 """A quick look takes one run of each, on so small a part of the work, and judges nothing by it but what is right."""
@@ -27,47 +28,114 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> Report:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How thoroughly to measure, and where the figures go. `part`: of the work, one in so many."""
+
+    report: Report
+    tree: Path
+    rounds: int
+    part: int
+    is_quick: bool
+
+
+def _core(look: Look, subjects: Sequence[Subject]) -> None:
+    settings = ("off",) if look.is_quick else core.COLLECTING
+    core.compare(look.report, subjects, tell, rounds=look.rounds, part=look.part, settings=settings)
+
+
+def _worst_cases(look: Look, subjects: Sequence[Subject]) -> None:
+    core.worst_cases(look.report, subjects, tell, rounds=look.rounds, part=look.part)
+
+
+def _memory(look: Look, subjects: Sequence[Subject]) -> None:
+    memory.measure(look.report, subjects, tell, rounds=look.rounds, part=look.part)
+
+
+def _engine(look: Look) -> None:
+    sizes = QUICK_BATCHES if look.is_quick else engine.BATCHES
+    engine.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part, sizes=sizes)
+
+
+def _startup(look: Look) -> None:
+    part = QUICK_STARTUP_PART if look.is_quick else 1
+    startup.measure(look.report, look.tree, tell, rounds=look.rounds, part=part)
+
+
+def _wallets(look: Look) -> None:
+    wallets.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part)
+
+
+def _web(look: Look) -> None:
+    servers = ("daphne",) if look.is_quick else tuple(SERVERS)
+    web.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part, servers=servers)
+
+
+def _sockets(look: Look) -> None:
+    sockets.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part, server="daphne")
+
+
+IN_MEMORY: dict[str, Callable[[Look, Sequence[Subject]], None]] = {
+    "core": _core,
+    "worst-cases": _worst_cases,
+    "memory": _memory,
+}
+"""What compares engines in memory with their peers."""
+ON_A_TREE: dict[str, Callable[[Look], None]] = {
+    "engine": _engine,
+    "startup": _startup,
+    "wallets": _wallets,
+    "web": _web,
+    "sockets": _sockets,
+}
+"""What runs programs of ours, from a copy of the source."""
+PARTS = (*IN_MEMORY, *ON_A_TREE)
+
+
+def measure(names: Collection[str], arguments: argparse.Namespace, folder: Path) -> Report:
     """Measure the chosen parts."""
     report = Report()
     is_quick = arguments.quick
     rounds, part = (1, QUICK_PART) if is_quick else (arguments.rounds, 1)
-    names = arguments.names or PARTS
-    if {"core", "worst-cases", "memory"} & set(names):
+    look = Look(report, trees.copy_sources(folder / "engine"), rounds, part, is_quick)
+    if set(IN_MEMORY) & set(names):
         subjects = available(folder, report, named_python=arguments.python, compiles=not is_quick)
-        if "core" in names:
-            tell("core: both workloads")
-            settings = ("off",) if is_quick else core.COLLECTING
-            core.compare(report, subjects, tell, rounds=rounds, part=part, settings=settings)
-        if "worst-cases" in names:
-            tell("core: worst cases")
-            core.worst_cases(report, subjects, tell, rounds=rounds, part=part)
-        if "memory" in names:
-            tell("core: memory")
-            memory.measure(report, subjects, tell, rounds=rounds, part=part)
-    tree = trees.copy_sources(folder / "engine")
-    if "engine" in names:
-        tell("engine: group commit")
-        sizes = QUICK_BATCHES if is_quick else engine.BATCHES
-        engine.measure(report, tree, tell, rounds=rounds, part=part, sizes=sizes)
-    if "startup" in names:
-        tell("engine: start-up")
-        startup.measure(report, tree, tell, rounds=rounds, part=QUICK_STARTUP_PART if is_quick else 1)
-    if "wallets" in names:
-        tell("wallets")
-        wallets.measure(report, tree, tell, rounds=rounds, part=part)
-    if "web" in names:
-        tell("web")
-        web.measure(
-            report, tree, tell, rounds=rounds, part=part, servers=("daphne",) if is_quick else tuple(web.SERVERS)
-        )
+        for name, compare in IN_MEMORY.items():
+            if name in names:
+                with _noted(report, name):
+                    compare(look, subjects)
+    for name, run in ON_A_TREE.items():
+        if name in names:
+            with _noted(report, name):
+                run(look)
     if is_quick:
         report.figures = [replace(figure, goal=None) for figure in report.figures]
     return report
 
 
+@contextmanager
+def _noted(report: Report, name: str) -> Iterator[None]:
+    tell(name)
+    before = len(report.figures)
+    yield
+    report.origins |= {guard.key(figure): name for figure in report.figures[before:]}
+
+
+def look_again(report: Report, arguments: argparse.Namespace, folder: Path) -> None:
+    """Measure what seems slower than committed again, and tell in the report what stays so."""
+    expected = guard.committed()
+    for attempt in range(2, guard.ATTEMPTS + 1):
+        slower = guard.slower(report, expected)
+        if not slower:
+            return
+        tell(f"attempt {attempt} at what seems slower: {'; '.join(slower.values())}")
+        names = {report.origins[key] for key in slower}
+        guard.take_better(report, measure(names, arguments, folder / f"attempt-{attempt}"))
+    report.slower = list(guard.slower(report, expected).values())
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Return 1 if a result was wrong; a goal that was missed is told, and is no failure."""
+    """Return 1 if a result was wrong, 3 if something got slower; a goal that was missed is told, and is no failure."""
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Measures the engine against peers and baselines, all in one run, and prints a table.",
@@ -76,6 +144,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="name", help="what to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
     parser.add_argument("--quick", action="store_true", help="a small part of the work, once: whether all is right")
+    parser.add_argument("--commit", action="store_true", help="with --quick: write the ratios to bench/committed.json")
+    parser.add_argument("--no-compare", action="store_true", help="with --quick: whatever the committed ratios are")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"runs of each (default {ROUNDS})")
     parser.add_argument("--python", metavar="PYTHON", help="an interpreter 3.12 or later for the peers")
     chosen = parser.parse_args(arguments)
@@ -86,17 +156,23 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"{chosen.python} is no program")
     if chosen.rounds < 1:
         parser.error(f"there must be at least 1 round, not {chosen.rounds}")
+    if (chosen.commit or chosen.no_compare) and not chosen.quick:
+        parser.error("--commit and --no-compare are about --quick: only its ratios are committed")
     before = machine()
     try:
         with tempfile.TemporaryDirectory(prefix="mex-bench-") as name:
-            report = measure(chosen, Path(name))
+            report = measure(chosen.names or PARTS, chosen, Path(name) / "first")
+            if chosen.quick and not (chosen.commit or chosen.no_compare):
+                look_again(report, chosen, Path(name))
     except RunFailed as error:
         sys.stderr.write(f"bench: a run failed: {error}\n")
         return 2
+    if chosen.commit:
+        guard.commit(report)
     if chosen.json:
         chosen.json.write_text(as_json(report, before) + "\n")
     sys.stdout.write(as_table(report, before) + "\n")
-    return 0 if report.is_good else 1
+    return 1 if not report.is_good else 3 if report.slower else 0
 
 
 if __name__ == "__main__":

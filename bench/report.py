@@ -47,6 +47,10 @@ class Report:
     skipped: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     """Results that are not what they must be. Speed is worth nothing then."""
+    slower: list[str] = field(default_factory=list)
+    """Ratios that stay below the committed ones (bench/guard.py)."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """By the key of a figure the name under which its part is measured."""
 
     @property
     def is_good(self) -> bool:
@@ -72,7 +76,14 @@ def as_json(report: Report, before: dict[str, str]) -> str:
     """Return the report as JSON."""
     figures = [{**asdict(figure), "is_met": figure.is_met} for figure in report.figures]
     return json.dumps(
-        {"machine": before, "figures": figures, "skipped": report.skipped, "wrong": report.wrong}, indent=1
+        {
+            "machine": before,
+            "figures": figures,
+            "skipped": report.skipped,
+            "wrong": report.wrong,
+            "slower": report.slower,
+        },
+        indent=1,
     )
 
 
@@ -85,6 +96,7 @@ def as_table(report: Report, before: dict[str, str]) -> str:
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     lines += [f"\nskipped {name}: {reason}" for name, reason in report.skipped.items()]
     lines += [f"\nWRONG: {fault}" for fault in report.wrong]
+    lines += [f"\nSLOWER: {what}" for what in report.slower]
     about = ", ".join(f"{name} {value}" for name, value in before.items() if value)
     return "\n".join([*lines, "", f"machine: {about}"])
 

@@ -4,28 +4,19 @@ Echo and orders go through the same server, from the same clients, with as many 
 pipe and the clients share the machine.
 """
 
-import json
-import os
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
-
 from bench import trees
 from bench.report import Figure, Report
-from bench.rounds import RunFailed
-from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
-from launcher.processes import free_port
+from bench.serving import ORDERS_PATH, Keys, cpu_s, drive, exchange, serving
+from bench.stack import Database, Postgres, Sqlite, postgres_programs
 
 ECHO_GOAL = 0.50
 STOCK_GOAL = 1.0
@@ -33,21 +24,6 @@ SQLITE_GOAL = 0.70
 CONNECTIONS = 50
 IN_FLIGHT = 20
 SECONDS = 6.0
-_START_S_MAX = 60
-_RUN_S_MAX = 120
-_PATH = "/ws-api/v3?returnRateLimits=false"
-_ORDERS = {"symbol": "ETHBTC", "middle": 5_000, "tick": "0.00001", "quantity": "0.1"}
-_TICK_S = os.sysconf("SC_CLK_TCK")
-Keys = list[tuple[str, str]]
-
-SERVERS: dict[str, tuple[str, ...]] = {
-    "daphne": ("-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{app}"),
-    "uvicorn": (
-        "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws", "websockets-sansio", "--loop", "uvloop",
-        "--ws-per-message-deflate", "false", "--no-access-log", "--log-level", "error", "--lifespan", "off", "{app}",
-    ),
-}  # fmt: skip
-"""How each server is started. Daphne is what `script/server` runs; uvicorn is measured where it is installed."""
 
 
 def measure(
@@ -103,7 +79,7 @@ def _report(report: Report, server: str, runs: dict[str, list[dict[str, Any]]]) 
 def _round(folder: Path, tree: Path, server: str, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what is measured, in one run after the other."""
     for kind in ("bare", "stock"):
-        with _serving(server, f"bench.echo:{kind}", tree, trees.environment(tree)) as (process, port):
+        with serving(server, f"bench.echo:{kind}", tree, trees.environment(tree)) as (process, port):
             url = f"ws://127.0.0.1:{port}/"
             yield f"echo, {kind}", _drive(url, [("key", "secret")], seconds, {"web": process})
     programs = postgres_programs()
@@ -117,68 +93,16 @@ def _round(folder: Path, tree: Path, server: str, seconds: float) -> Iterator[tu
 
 
 def _orders(folder: Path, tree: Path, server: str, database: Database, seconds: float) -> dict[str, Any]:
-    with valkey(folder) as redis_url:
-        surroundings = environment(folder, tree, database.url("base"), redis_url)
-        migrate(tree, surroundings)
-        engine = subprocess.Popen(
-            [sys.executable, "manage.py", "run_engine"], cwd=tree, env=surroundings, stdout=subprocess.DEVNULL
-        )
-        try:
-            prepared = subprocess.run(
-                [sys.executable, "-m", "bench.web_run", str(CONNECTIONS), str(_ORDERS["symbol"])],
-                cwd=tree, env=surroundings, check=False, text=True, capture_output=True, timeout=_RUN_S_MAX,
-            )  # fmt: skip
-            if prepared.returncode:
-                raise RunFailed(f"web_run: {prepared.stderr.strip()[-2000:]}")
-            keys = json.loads(prepared.stdout)
-            with _serving(server, "mex.asgi:application", tree, surroundings) as (web, port):
-                processes = {"web": web, "engine": engine}
-                return _drive(f"ws://127.0.0.1:{port}{_PATH}", keys, seconds, processes)
-        finally:
-            engine.terminate()
-            engine.wait(60)
-
-
-@contextmanager
-def _serving(
-    server: str, app: str, tree: Path, surroundings: Mapping[str, str]
-) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """Run a server with an application; give its process and its port."""
-    port = free_port()
-    arguments = [part.format(port=port, app=app) for part in SERVERS[server]]
-    process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=tree, env=surroundings, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
-    try:
-        retry = Retry(ConstantBackoff(0.05), 20 * _START_S_MAX, supported_errors=(OSError,))
-        retry.call_with_retry(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), lambda _: None)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait(60)
+    with exchange(folder, tree, server, database, accounts=CONNECTIONS) as (keys, engine, (web, port)):
+        return _drive(f"ws://127.0.0.1:{port}{ORDERS_PATH}", keys, seconds, {"web": web, "engine": engine})
 
 
 def _drive(url: str, keys: Keys, seconds: float, processes: Mapping[str, "subprocess.Popen[bytes]"]) -> dict[str, Any]:
     """Let the clients run; add the share of a core that each process took."""
-    plan = {
-        "url": url, "keys": keys, **_ORDERS, "connections": CONNECTIONS, "in_flight": IN_FLIGHT, "seconds": seconds,
-    }  # fmt: skip
-    before = {role: _cpu_s(process.pid) for role, process in processes.items()}
+    before = {role: cpu_s(process.pid) for role, process in processes.items()}
     began = time.perf_counter()
-    ended = subprocess.run(
-        [sys.executable, "-m", "bench.web_client"],
-        input=json.dumps(plan), check=False, text=True, capture_output=True, timeout=_RUN_S_MAX,
-    )  # fmt: skip
+    told = drive(url, keys, seconds, connections=CONNECTIONS, in_flight=IN_FLIGHT)
     took = time.perf_counter() - began
-    if ended.returncode:
-        raise RunFailed(f"web_client: {ended.stderr.strip()[-2000:]}")
-    told: dict[str, Any] = json.loads(ended.stdout)
-    told["cores"] = {role: (_cpu_s(process.pid) - before[role]) / took for role, process in processes.items()}
+    told["cores"] = {role: (cpu_s(process.pid) - before[role]) / took for role, process in processes.items()}
     told["cores"]["clients"] = told["client_cores"]
     return told
-
-
-def _cpu_s(process: int) -> float:
-    """Return the seconds of processor time that a process and its threads have used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK_S

@@ -56,6 +56,10 @@ class Aside:
         for key in keys:
             self._until.pop(key, None)
 
+    def __len__(self) -> int:
+        """Return how much is, or was, put aside."""
+        return len(self._until)
+
     def __contains__(self, key: object) -> bool:
         """Return whether something is to be left alone for now."""
         return isinstance(key, uuid.UUID) and key in self._until and self._clock() < self._until[key][0]

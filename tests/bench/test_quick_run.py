@@ -15,7 +15,7 @@ QUICK_S_MAX = 900
 
 def test_every_part_runs_and_all_results_are_right(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "bench", "--quick", "--json", str(report)]
+    command = [sys.executable, "-m", "bench", "--quick", "--no-compare", "--json", str(report)]
 
     ended = subprocess.run(
         command, cwd=ROOT, env=environment(ROOT), check=False, text=True, capture_output=True, timeout=QUICK_S_MAX
@@ -25,7 +25,18 @@ def test_every_part_runs_and_all_results_are_right(tmp_path: Path) -> None:
     read = json.loads(report.read_text())
     assert read["wrong"] == []
     parts = {figure["part"].partition(",")[0] for figure in read["figures"]}
-    assert parts == {"active", "deep", "one price", "many prices", "memory", "engine", "start-up", "wallets", "web"}
+    assert parts == {
+        "active",
+        "deep",
+        "one price",
+        "many prices",
+        "memory",
+        "engine",
+        "start-up",
+        "wallets",
+        "web",
+        "sockets",
+    }
     assert [figure["name"] for figure in read["figures"] if figure["value"] <= 0] == []
     # So small a part of the work judges nothing.
     assert [figure["name"] for figure in read["figures"] if figure["goal"] is not None] == []
@@ -36,6 +47,7 @@ def test_every_part_runs_and_all_results_are_right(tmp_path: Path) -> None:
     [
         (["everything"], f"there is no everything to measure, only {', '.join(PARTS)}"),
         (["--python", "/nowhere/python", "memory"], "/nowhere/python is no program"),
+        (["--no-compare"], "--commit and --no-compare are about --quick"),
         (["--rounds", "0"], "there must be at least 1 round, not 0"),
     ],
 )

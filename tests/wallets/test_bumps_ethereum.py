@@ -26,7 +26,7 @@ from tests.wallets.tokens import DOLLAR, UNITS, mine_and_scan
 from trading.engine.enums import Reason
 from wallets.chains import keys
 from wallets.chains.ethereum import GWEI
-from wallets.chains.ethereum_raw import call_of
+from wallets.chains.ethereum_raw import cost_max_of
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Posting
 from wallets.payouts.ethereum_bumps import ethereum_bump, ethereum_bump_one
@@ -204,7 +204,7 @@ def test_promises_count_the_dearest_version_once(hot: Anvil, eth: Asset, books: 
     hot.mine()
     grow_old()
     ethereum_bump(asset=eth, node=hot.node)
-    dearest = call_of(versions()[-1].raw).cost_max
+    dearest = cost_max_of(versions()[-1].raw)
     free = 10 * ETHER - dearest
     base = hot.node.base_fee()
     plain = 21_000 * (2 * base + GWEI)

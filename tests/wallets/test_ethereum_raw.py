@@ -6,7 +6,7 @@ from hexbytes import HexBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallets.chains.ethereum_raw import SignedCall, call_of, call_sign
+from wallets.chains.ethereum_raw import SignedCall, call_of, call_sign, cost_max_of
 from wallets.chains.tokens import transfer_call
 
 KEYS = st.integers(1, 2**250).map(lambda number: number.to_bytes(32))
@@ -49,6 +49,7 @@ def test_our_bytes_are_those_of_the_library(
     read = call_of(raw)
 
     assert (txid, raw) == (expected.hash.to_0x_hex(), expected.raw_transaction.to_0x_hex())
+    assert cost_max_of(raw) == wei + call.gas * call.fee_per_gas
     assert in_small_letters(read) == call
     assert TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["value"] == wei
     assert Account.recover_transaction(raw) == Account.from_key(key).address
@@ -56,7 +57,3 @@ def test_our_bytes_are_those_of_the_library(
 
 def in_small_letters(call: SignedCall) -> SignedCall:
     return SignedCall(call.to.lower(), call.wei, call.data, call.nonce, call.gas, call.fee_per_gas, call.tip_per_gas)
-
-
-def test_the_most_that_a_transaction_takes_is_its_value_and_all_of_its_gas() -> None:
-    assert SignedCall("0x", 5, "0x", 0, 21_000, 10, 1).cost_max == 210_005

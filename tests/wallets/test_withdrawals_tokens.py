@@ -15,7 +15,7 @@ from tests.wallets.tokens import DOLLAR, UNITS, scan
 from wallets import services
 from wallets.chains import keys
 from wallets.chains.ethereum import GWEI, EthereumNode
-from wallets.chains.ethereum_raw import call_of
+from wallets.chains.ethereum_raw import cost_max_of
 from wallets.chains.holdings import Sighting, coins_read
 from wallets.deposits.contracts import contract_adopt
 from wallets.deposits.pool import ethereum_pool_fill
@@ -264,7 +264,7 @@ def test_ether_promised_for_the_gas_of_tokens_is_not_paid_out(
     books.give(rich.pk, eth.pk, 10**10)
     request(rich, usdt, books, fresh_address(), AMOUNT)
     sign(hot, usdt)
-    promised = call_of(ChainTransaction.objects.get().raw).cost_max
+    promised = cost_max_of(ChainTransaction.objects.get().raw)
     base = hot.node.base_fee()
     plain = 21_000 * (2 * base + GWEI)
     free = (hot.balance(keys.hot_address()) - promised - plain) // UNIT

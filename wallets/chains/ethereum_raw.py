@@ -8,8 +8,8 @@ from functools import lru_cache
 import msgspec
 import rlp
 from coincurve import PrivateKey
+from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 _TYPE = b"\x02"
 _NO_ACCESS_LIST = b"\xc0"
@@ -28,11 +28,6 @@ class SignedCall(msgspec.Struct, frozen=True):
     fee_per_gas: int
     tip_per_gas: int
 
-    @property
-    def cost_max(self) -> int:
-        """The wei that it takes from its sender at most: its value, and all of its gas at its highest fee."""
-        return self.wei + self.gas * self.fee_per_gas
-
 
 def call_sign(call: SignedCall, *, key: bytes, chain_id: int) -> tuple[str, str]:
     """Return (id, signed bytes) of a transaction, both in hex."""
@@ -40,10 +35,14 @@ def call_sign(call: SignedCall, *, key: bytes, chain_id: int) -> tuple[str, str]
     fields = b"".join(_item(_shortest(number)) for number in numbers)
     fields += _item(bytes.fromhex(call.to[2:])) + _item(_shortest(call.wei)) + _item(bytes.fromhex(call.data[2:]))
     fields += _NO_ACCESS_LIST
-    signature = PrivateKey(key).sign_recoverable(keccak(_TYPE + _list(fields)), hasher=None)
+    signature = _signer(key).sign_recoverable(keccak(_TYPE + _list(fields)), hasher=None)
     parity, r, s = signature[64:], signature[:32], signature[32:64]
     raw = _TYPE + _list(fields + b"".join(_item(part.lstrip(b"\0")) for part in (parity, r, s)))
     return "0x" + keccak(raw).hex(), "0x" + raw.hex()
+
+
+# Made once: the public key, which belongs to it, costs more than a signature.
+_signer = lru_cache(maxsize=4)(PrivateKey)
 
 
 def _shortest(number: int) -> bytes:
@@ -66,6 +65,14 @@ def _length(length: int, kind: int) -> bytes:
         return bytes([kind + length])
     number = _shortest(length)
     return bytes([kind + 55 + len(number)]) + number
+
+
+@lru_cache(maxsize=16_384)
+def cost_max_of(raw: str) -> int:
+    """Return the wei that a signed transaction, in hex, takes from its sender at most: its value, and gas at its fee."""
+    fields = rlp.decode(bytes.fromhex(raw[4:]))
+    fee_per_gas, gas, wei = (int.from_bytes(fields[at]) for at in (3, 4, 6))
+    return wei + gas * fee_per_gas
 
 
 @lru_cache(maxsize=4_096)

@@ -26,11 +26,9 @@ from wallets.payouts.progress import PAYMENT_REFUSED
 from wallets.payouts.records import Kind, payable, payments_signed, withdrawals_claim
 
 log = logging.getLogger(__name__)
-_WAITING_MAX = 10_000
-"""Withdrawals that are read in one go. So many that could not be paid would hide later ones."""
 _LOOKED_AT_ONCE = 1_000
 """Withdrawals that the node is asked about in one go, without those that are put aside."""
-_BATCH = 100
+_BATCH = 500
 """Withdrawals that are signed in one transaction."""
 
 
@@ -59,7 +57,9 @@ def ethereum_sign(*, asset: Asset, node: EthereumNode, aside: Aside | None = Non
     ChainUnavailable or ChainRefused.
     """
     aside = Aside() if aside is None else aside
-    waiting = [row for row in payable(asset, _WAITING_MAX) if row.pk not in aside][:_LOOKED_AT_ONCE]
+    # So many are read that what is put aside hides nothing.
+    rows = payable(asset, _LOOKED_AT_ONCE + len(aside))
+    waiting = [row for row in rows if row.pk not in aside][:_LOOKED_AT_ONCE]
     if not waiting or (asset.is_token and not asset.contract):
         return
     fees = fees_now(node)

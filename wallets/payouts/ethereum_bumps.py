@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mex.money import units_from_chain
 from wallets.chains.ethereum import EthereumNode
-from wallets.chains.ethereum_raw import call_of
+from wallets.chains.ethereum_raw import call_of, cost_max_of
 from wallets.chains.health import say_once, say_over
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction
@@ -120,7 +120,7 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
         versions = list(versions_of(row).order_by("pk"))
         if versions[-1].pk != row.pk or versions[-1].status not in UNFINISHED or any(map(_is_in_chain, versions)):
             return 0
-        dearest = max(call_of(one.raw).cost_max for one in versions)
+        dearest = max(cost_max_of(one.raw) for one in versions)
         others = promised_wei(row.sender, purse.height) - dearest
         missing = call.wei + call.gas * fees.cap - (purse.wei - others)
         if missing > 0:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from mex.money import units_to_chain
 from wallets.chains.ethereum import EthereumNode
-from wallets.chains.ethereum_raw import call_of
+from wallets.chains.ethereum_raw import cost_max_of
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.records import Status
 
@@ -44,7 +44,7 @@ def promised_wei(sender: str, height: int) -> int:
     dearest: dict[int, int] = {}
     for pk, first, raw in _unmined(sender, height).values_list("pk", "first_version", "raw"):
         family = first or pk
-        dearest[family] = max(dearest.get(family, 0), call_of(raw).cost_max)
+        dearest[family] = max(dearest.get(family, 0), cost_max_of(raw))
     return sum(dearest.values())
 
 
