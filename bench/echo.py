@@ -14,6 +14,7 @@ settings.configure(DATABASES={}, INSTALLED_APPS=[])
 django.setup()
 
 from channels.consumer import AsyncConsumer  # noqa: E402  # after Django's set-up
+from channels.exceptions import StopConsumer  # noqa: E402
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
 
 _decode = msgspec.json.Decoder().decode
@@ -30,6 +31,10 @@ class Bare(AsyncConsumer):
             await self.send({"type": "websocket.send", "text": text})
         elif message["type"] == "websocket.connect":
             await self.send({"type": "websocket.accept"})
+        elif message["type"] == "websocket.disconnect":
+            raise StopConsumer
+        else:
+            raise ValueError(message["type"])  # the lifespan of a server: refused, it is not asked again
 
 
 class Stock(AsyncWebsocketConsumer):

@@ -336,3 +336,24 @@ def test_a_node_that_keeps_what_is_left_over_gets_no_signature(
 
     assert signed == []
     assert statuses(withdrawal) == ["held"]
+
+
+@pytest.mark.parametrize("rate", [2_000, 37_000, 100_000])
+def test_one_that_takes_more_inputs_than_the_wallet_counts_rightly_is_paid(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rate: int
+) -> None:
+    # A count above 252 takes three bytes. The wallet forgets two of them and refuses its own transaction:
+    # "Internal bug detected: Fee needed > fee paid".
+    few, small = 150, 1_000_000
+    for _ in range(2):
+        desk.fund(*[small] * few, blocks=1)
+    desk.chain.mine(2)
+    large, other = desk.ask(260 * small), desk.ask(5 * small)
+    monkeypatch.setattr(BitcoinNode, "fee_estimate", lambda node, blocks: rate)
+
+    records = desk.sign()
+    desk.send()
+
+    assert statuses(large, other) == ["broadcast"] * 2
+    assert max(len(inputs_of(record.raw)) for record in records) > 252
+    assert all(record.fee_rate and rate * 99 // 100 <= record.fee_rate <= rate * 103 // 100 for record in records)

@@ -29,8 +29,18 @@ _UNDECIDED = (-25, -26, ALREADY_IN_CHAIN)
 _PARAMETER = -8
 _PAYMENT_REFUSALS = (-3, -4, NOT_FOUND, _PARAMETER)
 """Of a payment: its amount, the coins for it, its address, or the same address twice."""
+_FEE_FORGOTTEN = "Fee needed > fee paid"
+"""What the wallet says of a payment with more than 252 inputs: it forgets that their count takes two bytes more."""
 FEE_SLACK_PERCENT = 105
 """What a fee may be of the ceiling times the size, which is only known once everything is signed."""
+
+
+def rate_uneven(fee_rate: int) -> int:
+    """Return the next rate, in satoshis per 1,000 vB, at which no input's fee is a whole number of satoshis.
+
+    The wallet rounds the fee of each input (68 vB) up. Up to about 100 satoshis per vB that pays for two bytes.
+    """
+    return -(-fee_rate // 250) * 250 + 1
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -223,8 +233,16 @@ class BitcoinNode:
         elif inputs:
             # Never the change of the very transaction that this one replaces.
             options["minconf"] = max(confirmations, 1)
-        spent = [{"txid": txid, "vout": number} for txid, number in inputs]
+        spent: list[dict[str, object]] = [{"txid": txid, "vout": number} for txid, number in inputs]
         paid = [{address: Decimal(amount) / _SATOSHIS} for address, amount in outputs]
+        try:
+            return self._fund(spent, paid, options)
+        except PaymentRefused as refusal:
+            if _FEE_FORGOTTEN not in str(refusal):
+                raise
+        return self._fund(spent, paid, options | {"fee_rate": Decimal(rate_uneven(fee_rate)) / 1000})
+
+    def _fund(self, spent: list[dict[str, object]], paid: list[dict[str, Decimal]], options: dict[str, object]) -> str:
         try:
             return str(self.rpc.call("walletcreatefundedpsbt", spent, paid, 0, options)["psbt"])
         except ChainRefused as refusal:

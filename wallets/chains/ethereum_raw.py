@@ -69,7 +69,7 @@ def _length(length: int, kind: int) -> bytes:
 
 @lru_cache(maxsize=16_384)
 def cost_max_of(raw: str) -> int:
-    """Return the wei that a signed transaction, in hex, takes from its sender at most: its value, and gas at its fee."""
+    """Return the wei that a signed transaction, in hex, takes from its sender at most: its value and its gas."""
     fields = rlp.decode(bytes.fromhex(raw[4:]))
     fee_per_gas, gas, wei = (int.from_bytes(fields[at]) for at in (3, 4, 6))
     return wei + gas * fee_per_gas
