@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import core, engine, guard, memory, sockets, startup, trees, wallets, web
+from bench import core, engine, guard, history, logins, memory, pages, sockets, startup, trees, wallets, web
 from bench.report import Report, as_json, as_table, machine
 from bench.rounds import RunFailed
-from bench.serving import SERVERS
 from bench.subjects import Subject, available
+from launcher.web_servers import SERVERS
 
 ROUNDS = 5
 QUICK_PART = 20
@@ -67,12 +67,25 @@ def _wallets(look: Look) -> None:
 
 
 def _web(look: Look) -> None:
-    servers = ("daphne",) if look.is_quick else tuple(SERVERS)
+    servers = ("daphne",) if look.is_quick else SERVERS
     web.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part, servers=servers)
 
 
 def _sockets(look: Look) -> None:
     sockets.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part, server="daphne")
+
+
+def _pages(look: Look) -> None:
+    pages.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part)
+
+
+def _logins(look: Look) -> None:
+    logins.measure(look.report, look.tree, tell, rounds=look.rounds, part=look.part)
+
+
+def _history(look: Look) -> None:
+    part = QUICK_STARTUP_PART if look.is_quick else 1
+    history.measure(look.report, look.tree, tell, rounds=look.rounds, part=part)
 
 
 IN_MEMORY: dict[str, Callable[[Look, Sequence[Subject]], None]] = {
@@ -87,6 +100,9 @@ ON_A_TREE: dict[str, Callable[[Look], None]] = {
     "wallets": _wallets,
     "web": _web,
     "sockets": _sockets,
+    "pages": _pages,
+    "logins": _logins,
+    "history": _history,
 }
 """What runs programs of ours, from a copy of the source."""
 PARTS = (*IN_MEMORY, *ON_A_TREE)

@@ -24,7 +24,7 @@ BATCHES = {1: 1_500, 10: 6_000, 100: 20_000, 1_000: 60_000}
 RUN_S_MAX = 300
 
 
-class _Bench:
+class EngineBench:
     """Runs engine_run on copies of one prepared database."""
 
     def __init__(self, folder: Path, tree: Path, database: Database, redis_url: str) -> None:
@@ -64,20 +64,20 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="mex-bench-") as name:
         folder = Path(name)
         with valkey(folder) as redis_url:
-            _measure_on(report, _Bench(folder, tree, Sqlite(folder), redis_url), tell, rounds, counts)
+            _measure_on(report, EngineBench(folder, tree, Sqlite(folder), redis_url), tell, rounds, counts)
             programs = postgres_programs()
             if programs is None:
                 report.skipped["engine on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
                 return
             cluster = Postgres(programs, folder)
             try:
-                _measure_on(report, _Bench(folder, tree, cluster, redis_url), tell, rounds, counts)
+                _measure_on(report, EngineBench(folder, tree, cluster, redis_url), tell, rounds, counts)
             finally:
                 cluster.close()
 
 
 def _measure_on(
-    report: Report, bench: _Bench, tell: Callable[[str], None], rounds: int, counts: dict[int, int]
+    report: Report, bench: EngineBench, tell: Callable[[str], None], rounds: int, counts: dict[int, int]
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="mex-bench-") as folder:
         recorded = {}

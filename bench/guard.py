@@ -24,7 +24,7 @@ def committed(path: Path = COMMITTED) -> dict[str, float]:
 
 def commit(report: Report, path: Path = COMMITTED) -> None:
     """Write down the ratios of a report; those of parts that it lacks stay."""
-    found = {key(figure): round(figure.ratio, 3) for figure in report.figures if figure.ratio is not None}
+    found = {key(figure): float(f"{figure.ratio:.3g}") for figure in _compared(report) if figure.ratio is not None}
     path.write_text(json.dumps(dict(sorted((committed(path) | found).items())), indent=1) + "\n")
 
 
@@ -36,7 +36,7 @@ def key(figure: Figure) -> str:
 def slower(report: Report, expected: Mapping[str, float]) -> dict[str, str]:
     """Return the figures whose ratio is too low, by key, with a sentence each."""
     found = {}
-    for figure in report.figures:
+    for figure in _compared(report):
         wanted = expected.get(key(figure))
         if wanted is not None and figure.ratio is not None and figure.ratio < LEAST * wanted:
             found[key(figure)] = (
@@ -47,9 +47,14 @@ def slower(report: Report, expected: Mapping[str, float]) -> dict[str, str]:
 
 def take_better(report: Report, again: Report) -> None:
     """Put into a report what another attempt found, where that is better; faults of both stay."""
-    better = {key(figure): figure for figure in again.figures if figure.ratio is not None}
+    better = {key(figure): figure for figure in _compared(again)}
     for place, figure in enumerate(report.figures):
         other = better.get(key(figure))
         if other is not None and figure.ratio is not None and (other.ratio or 0) > figure.ratio:
             report.figures[place] = other
     report.wrong += [fault for fault in again.wrong if fault not in report.wrong]
+
+
+def _compared(report: Report) -> list[Figure]:
+    """Return the figures that have a ratio which is better when it is higher."""
+    return [figure for figure in report.figures if figure.ratio is not None and not figure.is_ceiling]

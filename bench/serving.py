@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from bench.rounds import RunFailed
 from bench.stack import Database, environment, migrate, valkey
+from launcher import web_servers
 from launcher.processes import free_port
 
 SYMBOL = "ETHBTC"
@@ -27,21 +28,12 @@ Keys = list[tuple[str, str]]
 Web = tuple["subprocess.Popen[bytes]", int]
 """A web process and its port."""
 
-SERVERS: dict[str, tuple[str, ...]] = {
-    "daphne": ("-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{app}"),
-    "uvicorn": (
-        "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws", "websockets-sansio", "--loop", "uvloop",
-        "--ws-per-message-deflate", "false", "--no-access-log", "--log-level", "error", "--lifespan", "off", "{app}",
-    ),
-}  # fmt: skip
-"""How each server is started. Daphne is what `script/server` runs; uvicorn is measured where it is installed."""
-
 
 @contextmanager
 def serving(server: str, app: str, tree: Path, surroundings: Mapping[str, str]) -> Iterator[Web]:
     """Run a server with an application; give its process and its port."""
     port = free_port()
-    arguments = [part.format(port=port, app=app) for part in SERVERS[server]]
+    arguments = web_servers.arguments(server, port=port, application=app)
     process = subprocess.Popen(
         [sys.executable, *arguments], cwd=tree, env=surroundings, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )

@@ -36,6 +36,9 @@ class Database(Protocol):
     def copy(self, name: str) -> str:
         """Make a fresh copy of the template under a name, everything of it on disk, and return its DATABASE_URL."""
 
+    def size(self, name: str) -> int:
+        """Return how many bytes a database takes, with its indexes and without what is logged ahead of it."""
+
 
 class Sqlite:
     """Files; settings as in mex/settings.py: WAL, synchronous FULL."""
@@ -51,14 +54,23 @@ class Sqlite:
 
     def copy(self, name: str) -> str:
         """Make a fresh copy of the template under a name and return its DATABASE_URL."""
-        base = sqlite3.connect(self._path(_BASE))
-        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        base.close()
+        self._carry_over(_BASE)
         for ending in ("", "-wal", "-shm"):
             self._path(name + ending).unlink(missing_ok=True)
         shutil.copyfile(self._path(_BASE), self._path(name))
         os.sync()
         return self.url(name)
+
+    def size(self, name: str) -> int:
+        """Return how many bytes a database takes."""
+        self._carry_over(name)
+        return self._path(name).stat().st_size
+
+    def _carry_over(self, name: str) -> None:
+        """Put what is in the log into the file."""
+        database = sqlite3.connect(self._path(name))
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
 
     def _path(self, name: str) -> Path:
         stem, dash, ending = name.partition("-")
@@ -103,6 +115,13 @@ class Postgres:
             # Else the next run pays for writing out the copy.
             connection.execute("CHECKPOINT")
         return self.url(name)
+
+    def size(self, name: str) -> int:
+        """Return how many bytes a database takes."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            row = connection.execute("SELECT pg_database_size(%s)", [name]).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def close(self) -> None:
         """End the server."""

@@ -63,16 +63,16 @@ def _measure_on(
     surroundings = environment(folder, tree, database.url("base"), redis_url)
     tell(f"{database.kind}: writing a history of {HISTORY // part:,} orders")
     migrate(tree, surroundings)
-    _python(tree, surroundings, "-m", "bench.startup_run", str(HISTORY // part), str(OPEN // part))
+    run_python(tree, surroundings, "-m", "bench.startup_run", str(HISTORY // part), str(OPEN // part))
     starts, replays, sizes = [], [], []
     for number in range(rounds):
         tell(f"{database.kind}: start {number + 1} of {rounds}")
         began = time.monotonic()
-        with _engine(tree, surroundings) as process:
-            _acknowledgement(redis_url)
+        with engine_process(tree, surroundings) as process:
+            acknowledgement(redis_url)
             starts.append(time.monotonic() - began)
             sizes.append(_resident_mib(process.pid))
-            answer = json.loads(_python(tree, surroundings, "manage.py", "replay", "--json", may_fail=True))
+            answer = json.loads(run_python(tree, surroundings, "manage.py", "replay", "--json", may_fail=True))
             replays.append(answer["loaded_s"])
     if not answer["equal"] or answer["open_orders"] != OPEN // part:
         report.wrong.append(f"replay on {database.kind}: {answer}")
@@ -88,7 +88,7 @@ def _measure_on(
 
 
 @contextmanager
-def _engine(tree: Path, surroundings: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def engine_process(tree: Path, surroundings: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """Run an engine process, and tell it to stop at the end."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "run_engine", "--no-wait"],
@@ -104,7 +104,7 @@ def _engine(tree: Path, surroundings: dict[str, str]) -> Iterator["subprocess.Po
         process.wait(60)
 
 
-def _acknowledgement(redis_url: str) -> None:
+def acknowledgement(redis_url: str) -> None:
     """Send a command and wait until the engine has answered it. Raises RunFailed."""
     pipe = redis.Redis.from_url(redis_url, socket_timeout=_ENGINE_S_MAX + 10)
     events = pipes.events_key(0)
@@ -128,11 +128,13 @@ def _last_entry(pipe: redis.Redis, key: str) -> bytes:
     return entries[0][0] if entries else b"0-0"
 
 
-def _python(tree: Path, surroundings: dict[str, str], *arguments: str, may_fail: bool = False) -> str:
+def run_python(
+    tree: Path, surroundings: dict[str, str], *arguments: str, may_fail: bool = False, seconds_max: int = _FILL_S_MAX
+) -> str:
     """Run a program and return what it prints. Raises RunFailed, unless exit code 1 is an answer too."""
     command = [sys.executable, *arguments]
     ended = subprocess.run(
-        command, cwd=tree, env=surroundings, check=False, text=True, capture_output=True, timeout=_FILL_S_MAX
+        command, cwd=tree, env=surroundings, check=False, text=True, capture_output=True, timeout=seconds_max
     )
     if ended.returncode and not (may_fail and ended.returncode == 1):
         raise RunFailed(f"{' '.join(arguments)}: {ended.stderr.strip()[-2000:]}")

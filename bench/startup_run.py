@@ -26,7 +26,9 @@ from trading.runtime.tables import How, Row, Table, Work, writer  # noqa: E402
 SYMBOL = "BTCUSDT"
 LEVELS = 9_000
 FUNDS = 10**16
-NOW_MS = 1_790_000_000_000
+START_MS = 1_780_000_000_000
+ORDER_MS = 1_000
+"""An order a second: as much falls into a day however long the history is."""
 CHUNK = 50_000
 FENCE = "UPDATE trading_enginestate SET epoch = epoch WHERE shard = %s"
 
@@ -48,9 +50,14 @@ def fill(history: int, open_orders: int) -> None:
     _write(schema.BALANCES, iter(balances))
     last = history + open_orders
     EngineState.objects.filter(shard=settings.MEX_SHARD).update(
-        sequence=last, last_order=last, time_ms=NOW_MS, batch=last // 100 + 1
+        sequence=last, last_order=last, time_ms=time_of(last), batch=last // 100 + 1
     )
     MarketState.objects.filter(market=market).update(last_trade=history // 2, last_price=MID * market.tick)
+
+
+def time_of(order: int) -> int:
+    """Return when an order was placed and, if it did, traded, in milliseconds since the epoch."""
+    return START_MS + ORDER_MS * order
 
 
 def _order(number: int, market: Market, *, is_open: bool) -> Row:
@@ -75,8 +82,8 @@ def _order(number: int, market: Market, *, is_open: bool) -> Row:
         done * price // UNITS,
         0,
         int(StpMode.EXPIRE_TAKER),
-        NOW_MS,
-        NOW_MS,
+        time_of(number),
+        time_of(number),
     )
 
 
@@ -110,7 +117,7 @@ def _trade(number: int, market: Market) -> Row:
         seller,
         0,
         0,
-        NOW_MS,
+        time_of(buyer),
     )
 
 

@@ -79,6 +79,12 @@ def copy_sources(target: Path) -> Path:
     return target
 
 
+def copy_pages(tree: Path) -> None:
+    """Copy what pages are made of beside the source that is there."""
+    for name in ("static", "templates"):
+        shutil.copytree(ROOT / name, tree / name, dirs_exist_ok=True)
+
+
 def environment(tree: Path) -> dict[str, str]:
     """Return the environment of a process that imports our packages from a tree.
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from launcher import web_servers
 from launcher.processes import free_port
 from launcher.services import write_secret
 
@@ -49,6 +50,7 @@ class Instance:
     bitcoin_password: str = field(default_factory=lambda: secrets.token_hex(16))
     valkey_password: str = field(default_factory=lambda: secrets.token_hex(16))
     web_port: int = 8000
+    web_server: str = web_servers.DEFAULT
     valkey_port: int = 0
     bitcoin_port: int = 0
     bitcoin_zmq_port: int = 0

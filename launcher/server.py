@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from launcher import nodes
+from launcher import nodes, web_servers
 from launcher.console import say, step
 from launcher.instance import ROOT, AlreadyRunning, Instance, default_folder, has_local_chains
 from launcher.processes import Service, end_leftovers, is_free
@@ -31,12 +31,9 @@ _GRACE_S = {"interface": 5.0, "engine": 3.0, "backing": 5.0}
 class Web(Program):
     """Pages, API and websockets; ready when a page and a websocket answer."""
 
-    def __init__(self, port: int, log_level: str) -> None:
-        # Daphne names every request unless it is told to be quiet.
-        verbosity = "1" if log_level in ("http", "debug") else "0"
-        super().__init__(
-            "web", _PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", verbosity, "mex.asgi:application"
-        )
+    def __init__(self, server: str, port: int, log_level: str) -> None:
+        names_requests = log_level in ("http", "debug")
+        super().__init__("web", _PYTHON, *web_servers.arguments(server, port=port, names_requests=names_requests))
         self._port = port
 
     def is_ready(self) -> bool:
@@ -102,17 +99,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="port of pages and API on 127.0.0.1 (default 8000)")
     parser.add_argument("--data", type=Path, default=default_folder(os.environ), help="folder of all state (.mex)")
     parser.add_argument("--no-market-maker", action="store_true", help="nobody quotes: all orders are those of users")
+    parser.add_argument(
+        "--server", choices=web_servers.SERVERS, default=web_servers.DEFAULT, help="of the web process (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     instance = Instance.open(options.data)
     try:
         with instance.lock():
-            return _serve(instance, options.port, has_maker=not options.no_market_maker)
+            return _serve(instance, options.port, options.server, has_maker=not options.no_market_maker)
     except AlreadyRunning as error:
         say(f"mex: {error}")
         return 1
 
 
-def _serve(instance: Instance, port: int, *, has_maker: bool) -> int:
+def _serve(instance: Instance, port: int, server: str, *, has_maker: bool) -> int:
     left = end_leftovers(instance.folder / "run", grace_s=_LEFTOVERS_GRACE_S)
     if left:
         say(f"mex: ended what an earlier run left behind: {', '.join(left)}")
@@ -120,6 +120,7 @@ def _serve(instance: Instance, port: int, *, has_maker: bool) -> int:
         say(f"mex: port {port} of 127.0.0.1 is in use: choose another with --port")
         return 1
     instance.choose_ports(port)
+    instance.web_server = server
     instance.keep(os.environ)
     instance.save()
     environment = instance.environment(os.environ)
@@ -136,7 +137,7 @@ def _serve(instance: Instance, port: int, *, has_maker: bool) -> int:
         return 1
     backing = backing_services(instance, programs, os.environ)
     engine = engine_service()
-    web = Web(port, environment.get("LOG_LEVEL", "info"))
+    web = Web(server, port, environment.get("LOG_LEVEL", "info"))
     workers = worker_services(instance, is_local=is_local, has_bell=bool(environment.get("MEX_BITCOIN_ZMQ")))
     makers = [market_maker()] if is_local and has_maker else []
     prepare = [("migrate", "--noinput"), *([("run_miner", "--prepare")] if is_local else [])]

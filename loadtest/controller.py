@@ -51,7 +51,7 @@ def run(options: argparse.Namespace, stream: TextIO) -> int:
             "options": {
                 name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()
             },
-            "server": options.server,
+            "server": mex.server,
             "database": mex.database,
             "objectives": verdict.OBJECTIVES,
             "steps": course.steps,
@@ -180,7 +180,7 @@ def _instance(options: argparse.Namespace, folder: Path, progress: Progress) -> 
             yield mex
         return
     progress.say(f"starting an instance with {options.database} in {folder}")
-    with exchange.own(folder, options.database) as mex:
+    with exchange.own(folder, options.database, options.server) as mex:
         yield mex
         progress.say("stopping the instance")
 

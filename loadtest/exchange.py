@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from bench import stack
+from launcher import web_servers
 from launcher.instance import ROOT, Instance, has_local_chains, without_settings
 from launcher.processes import Process, free_port, stop, wait_until
 from launcher.services import Program
@@ -29,10 +30,11 @@ class ExchangeFailed(Exception):
 class Exchange:
     """A running instance."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], url: str, extra: Mapping[int, str]) -> None:
-        self.folder = folder
+    def __init__(self, instance: Instance, environment: Mapping[str, str], extra: Mapping[int, str]) -> None:
+        self.folder = instance.folder
+        self.server = instance.web_server
         self.environment = dict(environment)
-        self.url = url
+        self.url = instance.url
         self._extra = dict(extra)
 
     @property
@@ -85,11 +87,11 @@ def running(data: Path) -> Iterator[Exchange]:
     environment = instance.environment(without_settings(os.environ))
     if not has_local_chains(environment):
         raise ExchangeFailed("a load test takes coins from the faucet: it needs local chains")
-    yield Exchange(instance.folder, environment, instance.url, {})
+    yield Exchange(instance, environment, {})
 
 
 @contextmanager
-def own(folder: Path, database: str) -> Iterator[Exchange]:
+def own(folder: Path, database: str, server: str = web_servers.DEFAULT) -> Iterator[Exchange]:
     """Start an instance without a market maker in a folder, and end it. Raises ExchangeFailed."""
     environment = {**without_settings(os.environ), "PYTHONPATH": str(ROOT), "LOG_LEVEL": "error"}
     extra: dict[int, str] = {}
@@ -102,17 +104,18 @@ def own(folder: Path, database: str) -> Iterator[Exchange]:
         environment["DATABASE_URL"] = postgres.url()
         extra[int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])] = "postgres"
     try:
-        with _server(folder / "data", environment, folder / "server.log") as instance:
-            yield Exchange(instance.folder, instance.environment(environment), instance.url, extra)
+        with _server(folder / "data", environment, folder / "server.log", server) as instance:
+            yield Exchange(instance, instance.environment(environment), extra)
     finally:
         if postgres is not None:
             postgres.close()
 
 
 @contextmanager
-def _server(data: Path, environment: Mapping[str, str], log: Path) -> Iterator[Instance]:
+def _server(data: Path, environment: Mapping[str, str], log: Path, server: str) -> Iterator[Instance]:
     port = free_port()
     command = [sys.executable, "-m", "launcher.server", "--port", str(port), "--data", str(data), "--no-market-maker"]
+    command += ["--server", server]
     process = Process(Program("server", *command), log=log, env=environment, cwd=ROOT)
     ready = f"mex is ready at http://127.0.0.1:{port}\n"
     try:

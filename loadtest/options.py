@@ -5,10 +5,10 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from launcher import web_servers
 from loadtest.markets import MARKETS
 from loadtest.mix import DEFAULT_MIX, MixWrong, parse_mix
 
-SERVERS = ("daphne",)
 DATABASES = ("sqlite", "postgresql")
 
 QUICK: dict[str, Any] = {
@@ -77,7 +77,12 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--keep", type=Path, metavar="DIR", help="Put the own instance there, and leave it there.")
     group.add_argument("--database", choices=DATABASES, default="sqlite", help="Of the own instance: %(default)s.")
-    group.add_argument("--server", choices=SERVERS, default="daphne", help="Of the own instance: %(default)s.")
+    group.add_argument(
+        "--server",
+        choices=web_servers.SERVERS,
+        default=web_servers.DEFAULT,
+        help="Of the own instance: %(default)s.",
+    )
 
 
 def _add_orders(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,12 @@
 """The web process: HTTP and websockets, put together.
 
-`daphne mex.asgi:application`. Django's classic middleware is synchronous, and under an asynchronous handler each of it
-costs two hops through a thread. So pages cross to a thread once, with all of it; API requests and static files, which
-need none, not at all (ADR 7).
+`daphne mex.asgi:application`, or `python -m mex.uvicorn_web` (ADR 29). Django's classic middleware is synchronous, and
+under an asynchronous handler each of it costs two hops through a thread. So pages cross to a thread once, with all of
+it; API requests and static files, which need none, not at all (ADR 7).
 """
 
+import gc
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mex.settings")
@@ -24,9 +24,12 @@ from servestatic.middleware import ServeStaticMiddleware
 django.setup(set_prefix=False)
 
 # Models may only be imported now that the applications are loaded.
+from mex.body_limit import Receive, Send, bounded, refuse  # noqa: E402
 from mex.daphne_limits import limit_frames  # noqa: E402
 from mex.error_pages import is_api  # noqa: E402
+from mex.errors import BodyTooLong  # noqa: E402
 from mex.middleware import POLICY  # noqa: E402
+from trading.gateway.hub import close_hub  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
 
 
@@ -75,15 +78,32 @@ async def _no_file(request: HttpRequest) -> HttpResponseBase:
 
 
 pages, api, static = PageHandler(), ApiHandler(), StaticHandler()
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def http(scope: dict[str, Any], receive: Callable[[], Awaitable[Mapping[str, Any]]], send: Send) -> None:
+async def http(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Serve one HTTP request."""
     path = scope["path"]
     handler = api if is_api(path) else static if path.startswith(settings.STATIC_URL) else pages
-    await handler(scope, receive, send)
+    try:
+        await handler(scope, bounded(receive), send)
+    except BodyTooLong as error:
+        await refuse(send, error)
+
+
+async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """End the hub when the server ends. Daphne asks nobody, and just stops."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await close_hub()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 limit_frames()
-application = ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))})
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns)), "lifespan": lifespan}
+)
+
+# What is loaded by now stays. Else the collector looks through all of it now and then, and every order waits for that.
+gc.collect()
+gc.freeze()

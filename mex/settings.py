@@ -250,6 +250,7 @@ LOGGING = {
         "django.channels.server": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
         "django.request": {"level": "WARNING" if LOG_LEVEL in ("http", "debug") else "ERROR"},
         "daphne": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
+        "uvicorn": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
         "web3": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
     },

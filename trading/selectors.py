@@ -65,6 +65,11 @@ class Range:
     start_ms: int | None = None
     end_ms: int | None = None
 
+    @property
+    def is_oldest_first(self) -> bool:
+        """Return whether the oldest rows are wanted if there are more than `limit`, else it is the newest."""
+        return self.from_id is not None or self.start_ms is not None
+
 
 def order_of(*, account: int, market: int, order_id: int | None, client_order_id: str | None) -> Order:
     """Return an order of the account by engine id, client id, or both when both must match. Raises OrderNotFound."""
@@ -177,11 +182,27 @@ def fee_rates_of(*, account: int, market: MarketSpec | None) -> tuple[int, int]:
 
 
 def trades_of(*, account: int, market: int, order_id: int | None, wanted: Range) -> list[Trade]:
-    """Return trades in which the account bought or sold."""
-    trades = Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id=market)
+    """Return trades in which the account bought or sold; of an order of its own, if one is given."""
+    start_ms, end_ms, order = wanted.start_ms, wanted.end_ms, None
     if order_id is not None:
-        trades = trades.filter(Q(buyer_order=order_id) | Q(seller_order=order_id))
-    return _page(trades, wanted, number="number", time="time_ms")
+        order = Order.objects.filter(id=order_id, account_id=account, market_id=market).first()
+        if order is None:
+            return []
+        # No index knows the order. Its trades are among those that the account made in the order's life.
+        start_ms = max(start_ms or 0, order.created_ms)
+        end_ms = order.updated_ms if end_ms is None else min(end_ms, order.updated_ms)
+    found: dict[int, Trade] = {}
+    # A query per side, because each has an index that gives its trades in order. Of both sides joined by OR the
+    # database would read all that the account ever traded, or look for them among all trades of the market.
+    for side, choice in (("buyer", Side.BUY), ("seller", Side.SELL)):
+        if order is None or order.side == choice:
+            rows = Trade.objects.filter(market_id=market, **{f"{side}_id": account})
+            rows = _between(rows, start_ms, end_ms, number="number", time="time_ms")
+            if order is not None:
+                rows = rows.filter(**{f"{side}_order": order.pk})
+            found |= {trade.number: trade for trade in _some(rows, wanted, number="number")}
+    trades = [found[number] for number in sorted(found)]
+    return trades[: wanted.limit] if wanted.is_oldest_first else trades[-wanted.limit :]
 
 
 def trades_in(*, market: int, wanted: Range) -> list[Trade]:
@@ -259,13 +280,42 @@ def book_levels() -> tuple[int, dict[int, int], list[Level]]:
 
 
 def _page(rows: QuerySet[Row], wanted: Range, *, number: str, time: str) -> list[Row]:
+    return _some(_between(rows, wanted.start_ms, wanted.end_ms, number=number, time=time), wanted, number=number)
+
+
+def _some(rows: QuerySet[Row], wanted: Range, *, number: str) -> list[Row]:
+    """Return the rows from the wanted id on, if there is one, and not more than are wanted."""
     if wanted.from_id is not None:
         rows = rows.filter(**{f"{number}__gte": wanted.from_id})
-    if wanted.start_ms is not None:
-        rows = rows.filter(**{f"{time}__gte": wanted.start_ms})
-    if wanted.end_ms is not None:
-        rows = rows.filter(**{f"{time}__lte": wanted.end_ms})
-    if wanted.from_id is not None or wanted.start_ms is not None:
+    if wanted.is_oldest_first:
         return list(rows.order_by(number)[: wanted.limit])
     newest = rows.order_by(f"-{number}")[: wanted.limit]
     return list(newest)[::-1]
+
+
+def _between(rows: QuerySet[Row], start_ms: int | None, end_ms: int | None, *, number: str, time: str) -> QuerySet[Row]:
+    """Return the rows between two times, of which either may be missing.
+
+    The times are looked up as numbers, with which they rise: the indexes are by number, and by time the database would
+    read all rows from one end of the history to the time asked for.
+    """
+    bounded = rows
+    if start_ms is not None:
+        bounded = bounded.filter(**{f"{number}__gte": _first_at(rows, start_ms, number=number, time=time)})
+    if end_ms is not None:
+        bounded = bounded.filter(**{f"{number}__lt": _first_at(rows, end_ms + 1, number=number, time=time)})
+    return bounded
+
+
+def _first_at(rows: QuerySet[Row], time_ms: int, *, number: str, time: str) -> int:
+    """Return the number of the first row of this time or later; else one more than the last row's, or 0."""
+    last = rows.order_by(f"-{number}").values_list(number, flat=True).first()
+    low, high = 0, 0 if last is None else last + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = rows.filter(**{f"{number}__gte": middle}).order_by(number).values_list(number, time)[0]
+        if found[1] < time_ms:
+            low = found[0] + 1
+        else:
+            high = middle
+    return low

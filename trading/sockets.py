@@ -60,7 +60,9 @@ class Socket(AsyncConsumer):
         raise NotImplementedError
 
     async def websocket_receive(self, message: Mapping[str, Any]) -> None:
-        """Take a frame."""
+        """Take a frame, unless the connection is being closed: nobody would hear what came of it."""
+        if not self.is_open:
+            return
         text = message.get("text")
         if text is None:
             text = self.text_of_binary(message["bytes"])
@@ -77,7 +79,11 @@ class Socket(AsyncConsumer):
 
     async def accept(self) -> None:
         """Accept the connection and start its writer."""
-        await self.send({"type": "websocket.accept"})
+        try:
+            await self.send({"type": "websocket.accept"})
+        except OSError:
+            # The client has gone, and the server says so (ASGI: uvicorn does, Daphne does not).
+            await self.websocket_disconnect({})
         self.is_open = True
         self._writer = asyncio.create_task(self._write())
 
@@ -116,6 +122,12 @@ class Socket(AsyncConsumer):
             self._wake.set()
 
     async def _write(self) -> None:
+        try:
+            await self._write_all()
+        except OSError:
+            return  # as above; the disconnect itself is the next message
+
+    async def _write_all(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

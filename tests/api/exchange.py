@@ -1,6 +1,10 @@
-"""A running exchange: a real engine and a real Daphne, with a database and a pipe of their own."""
+"""A running exchange: a real engine and a real web server, with a database and a pipe of their own.
+
+MEX_TEST_SERVER=uvicorn runs everything on uvicorn.
+"""
 
 import json
+import os
 import secrets
 import signal
 import socket
@@ -15,10 +19,12 @@ from typing import Any
 import redis
 from websockets.exceptions import InvalidStatus
 
+from launcher import web_servers
 from tests.api.client import Frames, Rest, Trader, WsApi
 from tests.crash.stack import Stack
 
 DEADLINE_S = 30.0
+SERVER = os.environ.get("MEX_TEST_SERVER", web_servers.DEFAULT)
 SYMBOL = "ETHBTC"
 FUNDS = 10**12
 """Units of BTC and of ETH that each trader starts with: 10,000 of either."""
@@ -59,7 +65,7 @@ def free_port() -> int:
 
 @dataclass
 class Web:
-    """One Daphne."""
+    """One web process."""
 
     process: subprocess.Popen[str]
     port: int
@@ -76,8 +82,9 @@ class Web:
 class Exchange:
     """Engine, web process, and traders with funds and keys."""
 
-    def __init__(self, folder: Path, application: str = "mex.asgi:application") -> None:
+    def __init__(self, folder: Path, application: str = web_servers.APPLICATION, server: str = SERVER) -> None:
         self.stack = Stack(folder)
+        self._server = server
         self._application = application
         self._spare: list[Trader] = []
         self._in_use: list[Trader] = []
@@ -92,12 +99,12 @@ class Exchange:
         assert line.startswith("engine ready"), line
         return process
 
-    def start_web(self) -> Web:
-        """Start a Daphne; return when it answers."""
+    def start_web(self, *more: str) -> Web:
+        """Start a web process, with more arguments than the usual ones; return when it answers."""
         port = free_port()
-        command = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), self._application]
-        web = Web(self.stack.python(*command), port)
-        wait_until(lambda: _answers(web), "a first answer of daphne")
+        command = web_servers.arguments(self._server, port=port, application=self._application)
+        web = Web(self.stack.python(*command, *more), port)
+        wait_until(lambda: _answers(web), "a first answer of the web process")
         return web
 
     def kill_engine(self) -> None:
@@ -257,7 +264,7 @@ def _is_up(url: str) -> bool:
 
 
 def _answers(web: Web) -> bool:
-    assert web.process.poll() is None, "daphne ended"
+    assert web.process.poll() is None, "the web process ended"
     try:
         return Rest(web.url, None).get("/api/v3/ping").status_code == 200
     except ConnectionError:

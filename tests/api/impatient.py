@@ -1,4 +1,4 @@
-"""The web process with a short patience: `daphne tests.api.impatient:application`."""
+"""The web process with a short patience: `tests.api.impatient:application`."""
 
 from mex.asgi import application  # first, because it loads Django
 from trading.gateway import client

@@ -27,6 +27,16 @@ def test_what_is_not_committed_is_not_compared() -> None:
     assert guard.slower(report_of(0.1), {"web, daphne | orders | stock echo": 0.6}) == {}
 
 
+def test_a_ratio_that_should_be_low_is_not_compared(tmp_path: Path) -> None:
+    path = tmp_path / "committed.json"
+    figure = Figure("history", "page", 20.0, "ms", 1.2, "a short history", is_ceiling=True)
+
+    guard.commit(Report(figures=[figure]), path)
+
+    assert guard.committed(path) == {}
+    assert guard.slower(Report(figures=[figure]), {guard.key(figure): 2.0}) == {}
+
+
 def test_committed_ratios_are_kept_beside_new_ones(tmp_path: Path) -> None:
     path = tmp_path / "committed.json"
     guard.commit(report_of(0.6), path)

@@ -7,15 +7,16 @@ from asgiref.sync import iscoroutinefunction
 from asgiref.testing import ApplicationCommunicator
 
 from mex.asgi import application, pages
+from mex.limits import HTTP_BODY_BYTES_MAX
 from mex.middleware import POLICY
 
 
-async def ask(path: str) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers (names in lower case) and body."""
+async def ask(path: str, *parts: bytes, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    """Send a request whose body comes in parts; return status, headers (names in lower case) and body."""
     scope: dict[str, Any] = {
         "type": "http",
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
@@ -25,12 +26,14 @@ async def ask(path: str) -> tuple[int, dict[str, str], bytes]:
         "scheme": "http",
     }
     connection = ApplicationCommunicator(application, scope)
+    for part in parts:
+        await connection.send_input({"type": "http.request", "body": part, "more_body": True})
     await connection.send_input({"type": "http.request", "body": b"", "more_body": False})
     start = await connection.receive_output(10)
     body, more = b"", True
     while more:
-        part = await connection.receive_output(10)
-        body, more = body + part.get("body", b""), part.get("more_body", False)
+        answer = await connection.receive_output(10)
+        body, more = body + answer.get("body", b""), answer.get("more_body", False)
     await connection.wait()
     return start["status"], {name.decode().lower(): value.decode() for name, value in start["headers"]}, body
 
@@ -66,3 +69,43 @@ async def test_the_api_answers_in_json_also_for_what_is_not_there() -> None:
 def test_pages_cross_to_a_thread_once_with_all_their_middleware() -> None:
     """Asynchronous, the chain would cross twice for each middleware; nothing but the time would tell."""
     assert not iscoroutinefunction(pages._middleware_chain)
+
+
+@pytest.mark.parametrize("path", ["/api/v3/order", "/accounts/login", "/static/css/mex.css"])
+async def test_a_long_body_is_refused_before_django_stores_it(path: str) -> None:
+    """Daphne's is bounded in Daphne; other servers hand on whatever comes."""
+    half = b"a" * (HTTP_BODY_BYTES_MAX // 2)
+
+    status, headers, body = await ask(path, half, half, b"a", half, method="POST")
+
+    assert (status, headers["content-type"]) == (413, "application/json")
+    assert body == b'{"code":-1100,"msg":"A request\'s body must not be longer than 65536 bytes."}'
+
+
+async def test_a_body_of_the_longest_length_is_taken() -> None:
+    half = b"a" * (HTTP_BODY_BYTES_MAX // 2)
+
+    status, _, body = await ask("/api/v3/nothing", half, half, method="POST")
+
+    assert status == 404
+    assert b'"code": -1000' in body
+
+
+async def test_a_client_that_leaves_while_it_sends_too_much_is_let_go() -> None:
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/api/v3/order", "headers": []}
+    connection = ApplicationCommunicator(application, scope)
+    await connection.send_input({"type": "http.request", "body": b"a" * (HTTP_BODY_BYTES_MAX + 1), "more_body": True})
+    await connection.send_input({"type": "http.disconnect"})
+
+    await connection.wait(10)
+
+    assert connection.output_queue.empty()
+
+
+async def test_a_server_may_begin_and_end_without_a_request() -> None:
+    connection = ApplicationCommunicator(application, {"type": "lifespan"})
+    await connection.send_input({"type": "lifespan.startup"})
+    assert await connection.receive_output(10) == {"type": "lifespan.startup.complete"}
+    await connection.send_input({"type": "lifespan.shutdown"})
+    assert await connection.receive_output(10) == {"type": "lifespan.shutdown.complete"}
+    await connection.wait(10)

@@ -6,6 +6,7 @@ from typing import Any
 
 import channels.consumer
 import pytest
+from channels.exceptions import StopConsumer
 from channels.testing import WebsocketCommunicator
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
@@ -91,3 +92,54 @@ async def test_a_reader_that_is_too_slow_is_closed_with_a_code() -> None:
         "websocket.close",
     }
     assert len(socket.sent) <= 3
+
+
+class Gone(Socket):
+    """A socket whose client is not there any more, under a server that says so."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at = at
+        self.is_let_go = False
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == self.at:
+            raise OSError("the client has gone")
+
+    def gone(self) -> None:
+        self.is_let_go = True
+
+
+async def test_a_client_that_goes_before_it_is_accepted_leaves_nothing() -> None:
+    socket = Gone("websocket.accept")
+
+    with pytest.raises(StopConsumer):
+        await socket.accept()
+
+    assert socket.is_let_go
+    assert not socket.is_open
+    assert socket._writer is None
+
+
+async def test_a_client_that_goes_while_a_frame_is_sent_is_no_error() -> None:
+    socket = Gone("websocket.send")
+    await socket.accept()
+    assert socket._writer is not None
+
+    socket.put("a frame")
+    await asyncio.wait_for(socket._writer, 10)
+
+    assert socket._writer.exception() is None
+
+
+async def test_a_connection_that_is_being_closed_takes_no_more_frames() -> None:
+    """A client that does not read its answers could go on and place orders."""
+    socket = Stalled()
+    await socket.accept()
+
+    socket.close(TOO_SLOW)
+    await socket.websocket_receive({"type": "websocket.receive", "text": "an order"})
+
+    assert socket._writer is not None
+    await asyncio.wait_for(socket._writer, 10)
+    assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.close"]

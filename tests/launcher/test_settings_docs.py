@@ -12,6 +12,7 @@ NOT_OURS = {"PATH", "DJANGO_SETTINGS_MODULE", "XDG_CACHE_HOME"}
 
 def names_read() -> set[str]:
     names = set(ELSEWHERE.findall((ROOT / "tests/conftest.py").read_text()))
+    names |= set(ELSEWHERE.findall((ROOT / "tests/api/exchange.py").read_text()))
     names |= set(READ.findall((ROOT / "mex/settings.py").read_text()))
     for folder in ("mex", "accounts", "wallets", "trading", "launcher"):
         for path in (ROOT / folder).rglob("*.py"):

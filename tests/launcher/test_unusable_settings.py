@@ -64,6 +64,7 @@ def test_what_is_missing_or_unsafe_stops_start_up(
     "command",
     [
         ("-m", "daphne", "mex.asgi:application"),
+        ("-m", "mex.uvicorn_web"),
         ("-m", "celery", "-A", "celery_app", "worker"),
         ("manage.py", "run_engine"),
     ],

@@ -42,6 +42,11 @@ def test_what_makes_no_sense_is_told(words: list[str], said: str, capsys: pytest
     assert said in capsys.readouterr().err
 
 
+def test_the_server_of_the_own_instance_is_chosen() -> None:
+    assert parsed().server == "daphne"
+    assert parsed("--server", "uvicorn").server == "uvicorn"
+
+
 def test_a_connection_for_each_user_and_a_seed_of_its_own() -> None:
     first, second = parsed("--users", "7"), parsed()
 

@@ -294,6 +294,9 @@ def _ended(task: asyncio.Task[None]) -> None:
 
 
 def _end_process() -> None:
+    for hub in _hubs.values():
+        # uvicorn cancels all tasks at its end and waits for them; see `close`.
+        hub._is_closing = True
     raise SystemExit("the hub broke down")
 
 
