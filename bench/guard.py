@@ -24,7 +24,7 @@ def committed(path: Path = COMMITTED) -> dict[str, float]:
 
 def commit(report: Report, path: Path = COMMITTED) -> None:
     """Write down the ratios of a report; those of parts that it lacks stay."""
-    found = {key(figure): float(f"{figure.ratio:.3g}") for figure in _compared(report) if figure.ratio is not None}
+    found = {key(figure): figure.ratio for figure in _compared(report) if figure.ratio is not None}
     path.write_text(json.dumps(dict(sorted((committed(path) | found).items())), indent=1) + "\n")
 
 
