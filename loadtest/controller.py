@@ -53,7 +53,7 @@ def run(options: argparse.Namespace, stream: TextIO) -> int:
             },
             "server": mex.server,
             "database": mex.database,
-            "objectives": verdict.OBJECTIVES,
+            "objectives": {**verdict.OBJECTIVES, "p99_ms": options.p99_ms},
             "steps": course.steps,
             "knee": course.knee,
             "recovery_s": course.recovery_s,
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace, stream: TextIO) -> int:
             "verification": verification,
         }
         _write(options, result)
-    _conclude(result, progress)
-    return 0 if verification["ok"] else 1
+    grown = _conclude(result, progress)
+    return 1 if grown or not verification["ok"] else 0
 
 
 class _Load:
@@ -88,7 +88,7 @@ class _Load:
             generators = [self._generator(number, users, markets) for number in range(options.generators)]
             for generator in generators:
                 held.callback(generator.close)
-            crew = Crew(self._mex, generators, background, progress)
+            crew = Crew(self._mex, generators, background, progress, p99_max_ms=options.p99_ms)
             crew.start()
             held.callback(crew.stop)
             course = Course(options, crew.run, cores=machine.cores(), database=self._mex.database)
@@ -194,7 +194,16 @@ def _write(options: argparse.Namespace, result: dict[str, Any]) -> None:
         options.html.write_text(render(result))
 
 
-def _conclude(result: dict[str, Any], progress: Progress) -> None:
+def _conclude(result: dict[str, Any], progress: Progress) -> list[str]:
+    """Tell what was found, and return what grew in a soak more than it may."""
+    soaks = [step for step in result["steps"] if step.get("change")]
+    for step in soaks:
+        told = (f"{name} {before:,.0f} to {after:,.0f}" for name, (before, after) in step["change"].items())
+        progress.say(f"from the second to the last quarter of {step['name']}: MB of {', '.join(told)} ms")
+    allowed = result["options"]["growth_max"]
+    grown = [text for step in soaks for text in verdict.grown(step["change"], allowed)] if allowed is not None else []
+    for text in grown:
+        progress.say(f"FAILED: {text}")
     if result["knee"]:
         progress.say(result["knee"]["sentence"])
     if result["recovery_s"] is not None:
@@ -207,3 +216,4 @@ def _conclude(result: dict[str, Any], progress: Progress) -> None:
     )
     for text in (*found["missing"], *found["twice"]):
         progress.say(f"  {text}")
+    return grown

@@ -46,7 +46,7 @@ class Course:
             self._step("overload", rate * _OVERLOAD_PART, options.overload_seconds, drain_s=drain_s)
         if options.overload_seconds and options.recovery_seconds:
             step = self._step("recovery", rate * _RECOVERY_PART, options.recovery_seconds)
-            self.recovery_s = verdict.recovery_s(step["rows"])
+            self.recovery_s = verdict.recovery_s(step)
 
     def _find_knee(self) -> float:
         options = self._options
@@ -74,6 +74,8 @@ class Course:
 
     def _step(self, kind: str, rate: float, seconds: float, *, drain_s: float = _DRAIN_S) -> dict[str, Any]:
         step = self._run(kind, rate, seconds, drain_s=drain_s)
+        if kind == "soak":
+            step["change"] = verdict.change(step["rows"])
         self.steps.append(step)
         if step["interrupted"]:
             raise KeyboardInterrupt

@@ -21,12 +21,19 @@ class Crew:
     """Does one step after the other."""
 
     def __init__(
-        self, exchange: Exchange, generators: Sequence[Child[Second]], background: Child[Around], progress: Progress
+        self,
+        exchange: Exchange,
+        generators: Sequence[Child[Second]],
+        background: Child[Around],
+        progress: Progress,
+        *,
+        p99_max_ms: float,
     ) -> None:
         self._exchange = exchange
         self._generators = generators
         self._background = background
         self._progress = progress
+        self._p99_max_ms = p99_max_ms
         self._queues = Queues(exchange.url)
         self._usage = Usage()
         self._number = 0
@@ -59,6 +66,7 @@ class Crew:
             if not is_cut_short:
                 raise
         step = rows.step()
+        step["p99_max_ms"] = self._p99_max_ms
         step["broken"] = verdict.broken(step)
         step["interrupted"] = is_cut_short
         self._progress.say(summary_of(step))

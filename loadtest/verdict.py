@@ -1,6 +1,7 @@
 """What is wrong with a step, and what limits the exchange: sentences from measurements.  [pure]"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 OBJECTIVES = {"p99_ms": 50, "errors": 0.001}
@@ -12,6 +13,8 @@ _WAITING_PART = 0.5
 """Where so many commands wait for the engine that they spend this part of the objective there, it does not keep up."""
 _STRANGERS_PART = 0.25
 """Programs that are no part of the test and take this part of a full machine have spoilt the measurement."""
+_NOT_OURS = {"generator", "controller", "background", "other"}
+_NOISE_MB = 5.0
 _SHARES_TOLD = 4
 _SHARE_MIN = 0.05
 
@@ -27,7 +30,7 @@ class Limit(NamedTuple):
 
 def is_late(step: Step) -> bool:
     """Return whether the generator did not send in time what it meant to."""
-    return bool(step["late_ms"].get("p99", 0) > OBJECTIVES["p99_ms"] * _LATE_PART)
+    return bool(step["late_ms"].get("p99", 0) > _p99_max(step) * _LATE_PART)
 
 
 def broken(step: Step) -> str:
@@ -42,9 +45,9 @@ def broken(step: Step) -> str:
     if step["sent"] and not step["latency_ms"]:
         return "nothing was acknowledged"
     slowest = max(step["latency_ms"].get("p99", 0), step["cancel_latency_ms"].get("p99", 0))
-    if slowest > OBJECTIVES["p99_ms"]:
+    if slowest > _p99_max(step):
         own = f"; the generator itself was {step['late_ms']['p99']:.0f} ms late" if is_late(step) else ""
-        return f"p99 of {slowest:.0f} ms, more than {OBJECTIVES['p99_ms']} ms{own}"
+        return f"p99 of {slowest:.0f} ms, more than {_p99_max(step):g} ms{own}"
     if is_late(step):
         return f"the generator itself was late: p99 of {step['late_ms']['p99']:.0f} ms"
     return ""
@@ -67,7 +70,7 @@ def limit_of(step: Step, cores: int) -> Limit:
     if is_late(step):
         return Limit("generator", f"the generator was {step['late_ms']['p99']:.0f} ms late: not mex's limit")
     # As many wait as come in that time (Little's law).
-    backed_up = step["offered"] * OBJECTIVES["p99_ms"] / 1000 * _WAITING_PART
+    backed_up = step["offered"] * _p99_max(step) / 1000 * _WAITING_PART
     if max(step["queue"]["waiting_max"], step["queue"]["stream_max"]) >= max(backed_up, 2):
         commits = step["commits"]
         return Limit(
@@ -87,13 +90,43 @@ def sentence(held: float, broke: float, limit: Limit | None, database: str) -> s
     return f"breaks at {_number(broke)} orders/s on {database} because {limit.because}; holds {_number(held)}"
 
 
-def recovery_s(rows: list[dict[str, Any]]) -> float | None:
+def recovery_s(step: Step) -> float | None:
     """Return after how many seconds of a recovery two seconds in a row kept the objective; None if none did."""
-    good = [row["p99"] is not None and row["p99"] <= OBJECTIVES["p99_ms"] and not row["refused"] for row in rows]
+    rows = step["rows"]
+    good = [row["p99"] is not None and row["p99"] <= _p99_max(step) and not row["refused"] for row in rows]
     for place in range(len(rows)):
         if all(good[place : place + 2]):
-            return rows[place - 1]["t"] if place else 0.0
+            return float(rows[place - 1]["t"]) if place else 0.0
     return None
+
+
+def change(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Return what a soak began and ended with: the memory (MB) of each role of mex, and the p99 (ms) of a second.
+
+    Medians of its second and of its last quarter: in the first one caches fill. Empty where there are too few rows.
+    """
+    quarter = len(rows) // 4
+    if not quarter:
+        return {}
+    ends = (rows[quarter : 2 * quarter], rows[-quarter:])
+    roles = sorted(set(rows[-1]["rss_mb"]) - _NOT_OURS)
+    found = {role: tuple(median(row["rss_mb"].get(role, 0.0) for row in part) for part in ends) for role in roles}
+    found["p99"] = tuple(median(row["p99"] or 0.0 for row in part) for part in ends)
+    return {name: (before, after) for name, (before, after) in found.items()}
+
+
+def grown(changes: Mapping[str, tuple[float, float]], percent: float) -> list[str]:
+    """Return a sentence for each role whose memory grew by more than so much, beyond what is noise."""
+    return [
+        f"{role} grew from {before:.0f} to {after:.0f} MB"
+        for role, (before, after) in changes.items()
+        if role != "p99" and after > before * (1 + percent / 100) + _NOISE_MB
+    ]
+
+
+def _p99_max(step: Step) -> float:
+    highest: float = step.get("p99_max_ms", OBJECTIVES["p99_ms"])
+    return highest
 
 
 def _is_full(cpu: Mapping[str, float], cores: int) -> bool:

@@ -37,9 +37,10 @@ def test_a_ratio_that_should_be_low_is_not_compared(tmp_path: Path) -> None:
     assert guard.slower(Report(figures=[figure]), {guard.key(figure): 2.0}) == {}
 
 
-def test_committed_ratios_are_kept_beside_new_ones(tmp_path: Path) -> None:
+def test_committed_ratios_are_kept_beside_new_ones_the_lowest_of_all_looks(tmp_path: Path) -> None:
     path = tmp_path / "committed.json"
-    guard.commit(report_of(0.6), path)
+    for ratio in (0.7, 0.6, 0.9):
+        guard.commit(report_of(ratio), path)
     other = Figure("core", "active", 1.0, "orders/s", 0.7, "peer")
 
     guard.commit(Report(figures=[other]), path)

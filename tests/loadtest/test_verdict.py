@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.verdict import Limit, broken, limit_of, recovery_s, sentence
+from loadtest.verdict import Limit, broken, change, grown, limit_of, recovery_s, sentence
 
 
 def step(**changes: Any) -> dict[str, Any]:
@@ -43,6 +43,8 @@ def step(**changes: Any) -> dict[str, Any]:
             {"latency_ms": {"p99": 60.0}, "late_ms": {"p99": 30.0}},
             "p99 of 60 ms, more than 50 ms; the generator itself was 30 ms late",
         ),
+        ({"p99_max_ms": 500.0, "latency_ms": {"p99": 400.0}, "late_ms": {"p99": 200.0}}, ""),
+        ({"p99_max_ms": 500.0, "latency_ms": {"p99": 600.0}}, "p99 of 600 ms, more than 500 ms"),
         ({"sent": 0, "latency_ms": {}, "cancel_latency_ms": {}, "late_ms": {}}, ""),
     ],
 )
@@ -133,10 +135,24 @@ def test_the_sentence(held: float, broke: float, limit: Limit | None, said: str)
 def test_it_has_recovered_after_two_good_seconds(p99: list[float | None], found: float | None) -> None:
     rows = [{"t": place + 1.0, "p99": each, "refused": 0} for place, each in enumerate(p99)]
 
-    assert recovery_s(rows) == found
+    assert recovery_s(step(rows=rows)) == found
 
 
 def test_it_has_not_recovered_while_it_refuses() -> None:
     rows = [{"t": place + 1.0, "p99": 5.0, "refused": each} for place, each in enumerate([9, 9, 0, 0])]
 
-    assert recovery_s(rows) == 2.0
+    assert recovery_s(step(rows=rows)) == 2.0
+
+
+def soak(*web_mb: float) -> dict[str, tuple[float, float]]:
+    return change([{"p99": 10.0 + mb / 100, "rss_mb": {"web": mb, "generator": 7.0 * mb}} for mb in web_mb])
+
+
+def test_a_soak_is_judged_by_what_comes_after_its_first_quarter() -> None:
+    assert soak(50, 90, 100, 100, 100, 100, 110, 130) == {"p99": (11.0, 11.2), "web": (100.0, 120.0)}
+    assert soak(1, 2, 3) == {}
+
+
+@pytest.mark.parametrize(("percent", "said"), [(10.0, ["web grew from 100 to 120 MB"]), (16.0, [])])
+def test_memory_that_grew_too_much_is_told(percent: float, said: list[str]) -> None:
+    assert grown(soak(50, 90, 100, 100, 100, 100, 110, 130), percent) == said
