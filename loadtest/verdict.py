@@ -96,7 +96,8 @@ def recovery_s(step: Step) -> float | None:
     good = [row["p99"] is not None and row["p99"] <= _p99_max(step) and not row["refused"] for row in rows]
     for place in range(len(rows)):
         if all(good[place : place + 2]):
-            return float(rows[place - 1]["t"]) if place else 0.0
+            since: float = rows[place - 1]["t"] if place else 0.0
+            return since
     return None
 
 
