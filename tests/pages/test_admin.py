@@ -3,8 +3,10 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import ApiKey, User
 from accounts.services import api_key_create
@@ -153,6 +155,22 @@ def test_what_others_refer_to_cannot_be_deleted(operator: Client, alice: User, m
     assert row is not None
 
     assert operator.post(url(model, f"{row.pk}/delete/"), {"post": "yes"}).status_code == 403
+
+
+def test_a_long_list_is_counted_no_further_than_to_a_limit(
+    operator: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mex.admin.ROWS_COUNTED_MAX", 1)
+    assert Posting.objects.count() > 1
+
+    with CaptureQueriesContext(connection) as asked:
+        answer = operator.get(url(Posting))
+
+    assert answer.status_code == 200
+    assert "1 posting" in answer.content.decode()
+    counts = [query["sql"] for query in asked if "COUNT(*)" in query["sql"] and "posting" in query["sql"]]
+    assert [sql for sql in counts if "LIMIT 1)" not in sql] == []
+    assert counts != []
 
 
 def test_amounts_and_people_are_readable(operator: Client, alice: User) -> None:
