@@ -93,7 +93,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
             " PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4000;"
         ),
     }
-elif not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Per process. A new connection costs the server a process, and us more than what is asked over it.
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 32, "timeout": 20}}
+else:
     raise env.Unusable("DATABASE_URL must be sqlite or postgresql")
 
 # --- Redis or Valkey: pipes, never the only place of anything worth keeping --------------------------
