@@ -154,5 +154,7 @@ def test_a_soak_is_judged_by_what_comes_after_its_first_quarter() -> None:
 
 
 @pytest.mark.parametrize(("percent", "said"), [(10.0, ["web grew from 100 to 120 MB"]), (16.0, [])])
-def test_memory_that_grew_too_much_is_told(percent: float, said: list[str]) -> None:
-    assert grown(soak(50, 90, 100, 100, 100, 100, 110, 130), percent) == said
+def test_memory_that_grew_too_much_is_told_but_for_nodes(percent: float, said: list[str]) -> None:
+    changes = soak(50, 90, 100, 100, 100, 100, 110, 130) | {"anvil": (79.0, 173.0)}
+
+    assert grown(changes, percent) == said
