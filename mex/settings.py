@@ -79,6 +79,7 @@ DATABASES = {
     "default": dj_database_url.parse(
         env.text("DATABASE_URL", None if IS_PRODUCTION else f"sqlite:///{MEX_DATA / 'mex.sqlite3'}"),
         conn_max_age=0,  # ASGI threads come and go; a kept connection would stay behind with its thread
+        conn_health_checks=True,  # of the pool: the server may have ended what lies in it
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
