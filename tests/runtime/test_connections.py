@@ -22,11 +22,11 @@ def ask():
     connection.close()
     return process
 
-first, second = ask(), ask()
+before = {ask() for _ in range(20)}
 with psycopg.connect(sys.argv[1], autocommit=True) as other:
-    other.execute("SELECT pg_terminate_backend(%s, 5000)", [second])
-third = ask()
-print(first == second, second == third)
+    for process in before:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+print(len(before), ask() in before)
 """
 
 
@@ -38,4 +38,7 @@ def test_a_connection_is_kept_and_made_anew_once_the_server_has_ended_it(migrate
         cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=False, text=True, capture_output=True, timeout=60,
     )  # fmt: skip
 
-    assert (ended.returncode, ended.stdout.split()) == (0, ["True", "False"]), ended.stderr[-2000:]
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    connections, is_old = ended.stdout.split()
+    assert int(connections) <= 3  # while the pool fills, more than one may be made
+    assert is_old == "False"
