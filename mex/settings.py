@@ -95,8 +95,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         ),
     }
 elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # Per process. A new connection costs the server a process, and us more than what is asked over it.
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 32, "timeout": 20}}
+    # Per process. A new connection costs the server a process, and us more than what is asked over it. While the server
+    # is down, one waits `timeout` seconds and is told.
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 32, "timeout": 5}}
 else:
     raise env.Unusable("DATABASE_URL must be sqlite or postgresql")
 
