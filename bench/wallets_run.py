@@ -28,7 +28,7 @@ from wallets.chains import local  # noqa: E402
 from wallets.chains.jsonrpc import JsonRpc  # noqa: E402
 from wallets.deposits.pool import bitcoin_pool_fill, ethereum_pool_fill  # noqa: E402
 from wallets.models import Asset, Chain, Deposit, DepositAddress, Withdrawal  # noqa: E402
-from wallets.worker_start import worker_start  # noqa: E402
+from wallets.worker_start import imports_freeze, worker_start  # noqa: E402
 
 ADDRESSES = 200
 DEPOSIT_UNITS = 2_000_000
@@ -192,6 +192,7 @@ def main(name: str, count: int) -> None:
     )
     asset.refresh_from_db()
     worker_start(queues=("chains", "signer"))  # makes the keys
+    imports_freeze()
     chain = Bitcoin(asset) if name == Chain.BITCOIN else Ethereum(asset)
     users = User.objects.bulk_create(User(email=f"u{number}@bench.test") for number in range(ADDRESSES))
     told = {

@@ -3,6 +3,7 @@
 What is wrong ends the worker with one line. A node that does not answer yet is looked at again before it is used.
 """
 
+import gc
 import logging
 from collections.abc import Collection
 from typing import Any
@@ -37,7 +38,14 @@ def worker_start(*, queues: Collection[str]) -> None:
         raise Unusable(f"the key files cannot be read or written: {error}") from error
 
 
+def imports_freeze() -> None:
+    """Keep the collector from looking through all that was imported, again and again: it stays."""
+    gc.collect()
+    gc.freeze()
+
+
 @celeryd_after_setup.connect
 def _start(instance: Any, **_: Any) -> None:
     # Before the pool is made: its processes are forks of this one and may do what it may.
     worker_start(queues=set(instance.app.amqp.queues.consume_from))
+    imports_freeze()

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import msgspec
 import pytest
 from channels.db import database_sync_to_async
 from django.test import AsyncClient
@@ -15,7 +14,7 @@ from tests.wallets.books import Books
 from tests.wallets.control import ADDRESS, advance, ask, limit, operator
 from tests.wallets.test_api import Bot, eventually
 from trading.gateway import pipes
-from trading.gateway.notices import Notice
+from trading.gateway.notices import notices_of
 from wallets.api import WITHDRAWAL_STATUS
 from wallets.control.accounts import account_freeze
 from wallets.control.approvals import withdrawal_approve, withdrawal_reject
@@ -227,9 +226,9 @@ def test_browsers_are_told_each_status(btc: Asset, books: Books, alice: User, se
 
     told: dict[str, list[tuple[object, object]]] = {row.id.hex: [] for row in (paid, rejected, cancelled)}
     for _, fields in pipes.connection().xrange(pipes.NOTICES_KEY):
-        notice = msgspec.msgpack.decode(fields[pipes.FIELD], type=Notice)
-        assert notice.event is not None
-        told[str(notice.event["id"])].append((notice.event["status"], notice.event["reason"]))
+        for notice in notices_of(fields):
+            assert notice.event is not None
+            told[str(notice.event["id"])].append((notice.event["status"], notice.event["reason"]))
     begun = [("requested", ""), ("email", ""), ("approval", "")]
     assert told[paid.id.hex] == [*begun, ("held", "")]
     assert told[rejected.id.hex] == [*begun, ("ending", "no"), ("rejected", "no")]

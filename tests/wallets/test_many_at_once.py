@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -122,5 +121,5 @@ def test_notices_of_a_batch_arrive_in_order(valkey: object) -> None:
     notices.accounts_news([(1, {"e": "a"}), (2, {"e": "b"})])
 
     entries: Any = pipes.connection().xrange(pipes.NOTICES_KEY)
-    news = [msgspec.msgpack.decode(fields[pipes.FIELD], type=notices.Notice) for _, fields in entries]
+    news = [notice for _, fields in entries for notice in notices.notices_of(fields)]
     assert [(notice.account, notice.event) for notice in news] == [(1, {"e": "a"}), (2, {"e": "b"})]

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from io import StringIO
 
-import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -19,7 +18,7 @@ from mex.errors import EngineBusy
 from tests.wallets.books import Books
 from tests.wallets.nodes import Anvil, Bitcoind, free_port
 from trading.gateway import pipes
-from trading.gateway.notices import Notice
+from trading.gateway.notices import Notice, notices_of
 from wallets import services, tasks
 from wallets.chains import health, local
 from wallets.chains.jsonrpc import ChainUnavailable
@@ -47,7 +46,7 @@ def worker(
 
 def news() -> list[Notice]:
     entries = pipes.connection().xrange(pipes.NOTICES_KEY)
-    return [msgspec.msgpack.decode(fields[pipes.FIELD], type=Notice) for _, fields in entries]
+    return [notice for _, fields in entries for notice in notices_of(fields)]
 
 
 def tick() -> None:

@@ -24,12 +24,11 @@ from trading.gateway import catalog, pipes
 from trading.gateway.catalog import Catalog
 from trading.gateway.client import CommandClient
 from trading.gateway.feeds import Feeds
-from trading.gateway.notices import Notice
+from trading.gateway.notices import Notice, notices_of
 from trading.gateway.reports import AccountReports
 
 log = logging.getLogger(__name__)
 _batch_decoder = msgspec.msgpack.Decoder(Batch)
-_notice_decoder = msgspec.msgpack.Decoder(Notice)
 
 
 class AccountListener(Protocol):
@@ -196,7 +195,7 @@ class Hub:
                 for entry, fields in entries:
                     if key == pipes.NOTICES_KEY:
                         self._notices_at = entry
-                        self._take_notice(entry, fields)
+                        self._take_notices(entry, fields)
                     else:
                         self._events_at = entry
                         await self._take_entry(entry, fields)
@@ -264,12 +263,16 @@ class Hub:
                 for text in texts:
                     listener.account_event(text)
 
-    def _take_notice(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+    def _take_notices(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         try:
-            notice = _notice_decoder.decode(fields.get(pipes.FIELD, b""))
+            notices = notices_of(fields)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.error("entry %r of the notices is none and is skipped: %s", entry, error)
             return
+        for notice in notices:
+            self._take_notice(notice)
+
+    def _take_notice(self, notice: Notice) -> None:
         if notice.revoked_key:
             credentials.forget(notice.revoked_key)
         for by in (notice.revoked_key, notice.ended_sessions):

@@ -1,7 +1,7 @@
 """Small news from any process to all web processes. Losing one is harmless: pages and caches look again."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import redis
@@ -10,6 +10,8 @@ from trading.gateway import pipes
 
 log = logging.getLogger(__name__)
 _LENGTH_MAX = 10_000
+_PACKED_MAX = 16
+"""Notices in one entry of the stream: an entry for each costs more than the notice, and many more use much memory."""
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):
@@ -21,6 +23,9 @@ class Notice(msgspec.Struct, frozen=True, array_like=True):
     event: Mapping[str, object] | None = None
     revoked_key: str = ""
     ended_sessions: int = 0
+
+
+_decoder = msgspec.msgpack.Decoder(list[Notice])
 
 
 def account_news(account: int, event: Mapping[str, object]) -> None:
@@ -43,15 +48,23 @@ def sessions_ended(account: int) -> None:
     _publish([Notice(ended_sessions=account)])
 
 
+def notices_of(fields: Mapping[bytes, bytes]) -> list[Notice]:
+    """Return the notices of an entry of the stream. Raises msgspec.MsgspecError or UnicodeDecodeError."""
+    return _decoder.decode(fields.get(pipes.FIELD, b""))
+
+
 def _publish(notices: Sequence[Notice]) -> None:
     if not notices:
         return
     pipeline = pipes.connection().pipeline(transaction=False)
-    for notice in notices:
-        pipeline.xadd(
-            pipes.NOTICES_KEY, {pipes.FIELD: msgspec.msgpack.encode(notice)}, maxlen=_LENGTH_MAX, approximate=True
-        )
+    for packed in _packed(notices):
+        pipeline.xadd(pipes.NOTICES_KEY, {pipes.FIELD: packed}, maxlen=_LENGTH_MAX, approximate=True)
     try:
         pipeline.execute()
     except redis.RedisError as error:
         log.warning("%d notices were lost, readers will find out by themselves: %s", len(notices), error)
+
+
+def _packed(notices: Sequence[Notice]) -> Iterator[bytes]:
+    for start in range(0, len(notices), _PACKED_MAX):
+        yield msgspec.msgpack.encode(notices[start : start + _PACKED_MAX])

@@ -28,8 +28,11 @@ from wallets.payouts.versions import versions_of, withdrawals_point_to
 
 log = logging.getLogger(__name__)
 _ROWS = 500
-_NOTED_AT_ONCE = 100
+_SENT_AT_ONCE = 1_000
+_NOTED_AT_ONCE = 250
 """Transactions that are sent before it is noted that they were: what a crash forgets is sent again."""
+_SENT_FIELDS = ("pk", "txid", "raw", "first_version", "confirmations", "block_height")
+"""What is read of a transaction to send it, and to tell its owner that it was sent."""
 _FINAL_ROWS = 200
 """The newest final transactions, which a deep reorganisation could take out of the chain."""
 
@@ -75,7 +78,7 @@ def stored_broadcast(*, asset: Asset, broadcast: Callable[[str], str]) -> None:
     newer = ChainTransaction.objects.filter(first_version=OuterRef("family_id"), pk__gt=OuterRef("pk"))
     rows = ChainTransaction.objects.filter(fee_asset=asset, status=Status.SIGNED)
     rows = rows.annotate(family_id=Coalesce("first_version", "pk")).exclude(Exists(newer))
-    waiting = list(rows.order_by("sender", "nonce", "pk")[:_ROWS])
+    waiting = list(rows.only(*_SENT_FIELDS).order_by("sender", "nonce", "pk")[:_SENT_AT_ONCE])
     for start in range(0, len(waiting), _NOTED_AT_ONCE):
         transactions_sent([row for row in waiting[start : start + _NOTED_AT_ONCE] if _is_taken(row, broadcast)])
 

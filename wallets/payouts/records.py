@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from mex.bulk import rows_insert
 from trading.engine.enums import HoldState
 from wallets.control.accounts import frozen, frozen_accounts
 from wallets.control.consent import missing_consent
@@ -23,18 +24,23 @@ Kind = ChainTransaction.Kind
 Status = ChainTransaction.Status
 UNFINISHED = (Status.SIGNED, Status.BROADCAST)
 FINAL = (Status.CONFIRMED, Status.FAILED)
+_Hold = tuple[int, str, int, int]
+_TIE = """
+UPDATE wallets_withdrawal
+SET transaction_id = (SELECT id FROM wallets_chaintransaction WHERE txid = %s), status = %s WHERE id = %s
+"""
 
 
 def payable(asset: Asset, limit: int) -> Sequence[Withdrawal]:
     """Return withdrawals whose funds are held and which nothing was signed for, oldest first.
 
     None while the asset's withdrawals are halted: what was requested before waits. Those of frozen accounts wait, too,
-    and stand in nobody's way.
+    and stand in nobody's way. What it does not need to be paid is read when it is claimed.
     """
     if withdrawals_halted(asset):
         return []
     rows = Withdrawal.objects.filter(~frozen(), asset=asset, status=Withdrawal.Status.HELD, transaction=None)
-    return list(rows.order_by("requested_at")[:limit])
+    return list(rows.only("pk", "address", "amount", "fee").order_by("requested_at")[:limit])
 
 
 def withdrawal_claim(pk: uuid.UUID) -> Withdrawal | None:
@@ -51,7 +57,7 @@ def withdrawals_claim(pks: Iterable[uuid.UUID]) -> dict[uuid.UUID, Withdrawal]:
     rows = [row for row in withdrawals_lock(pks) if row.status == Withdrawal.Status.HELD and not row.transaction_id]
     halted = {asset.pk for asset in {row.asset for row in rows} if withdrawals_halted(asset)}
     frozen_users = frozen_accounts({row.user_id for row in rows})
-    holds = Hold.objects.in_bulk([row.reference for row in rows])
+    holds = _holds([row.reference for row in rows])
     claimed = {}
     for row in rows:
         if row.asset_id in halted or row.user_id in frozen_users:
@@ -63,11 +69,15 @@ def withdrawals_claim(pks: Iterable[uuid.UUID]) -> dict[uuid.UUID, Withdrawal]:
     return claimed
 
 
-def _missing_hold(withdrawal: Withdrawal, hold: Hold | None) -> str:
+def _holds(references: Sequence[str]) -> dict[str, _Hold]:
+    """Return what the ledger holds by each reference: whose, which asset, how much, and in which state."""
+    rows = Hold.objects.filter(reference__in=references)
+    return {row[0]: row[1:] for row in rows.values_list("reference", "account", "asset_id", "amount", "state")}
+
+
+def _missing_hold(withdrawal: Withdrawal, hold: _Hold | None) -> str:
     expected = (withdrawal.user_id, withdrawal.asset_id, withdrawal.amount, HoldState.HELD)
-    if hold is None or (hold.account, hold.asset_id, hold.amount, hold.state) != expected:
-        return "its funds are not held in the ledger"
-    return ""
+    return "" if hold == expected else "its funds are not held in the ledger"
 
 
 def withdrawal_signed(withdrawal: Withdrawal, record: ChainTransaction) -> None:
@@ -90,17 +100,17 @@ def withdrawals_signed(withdrawals: Sequence[Withdrawal], record: ChainTransacti
 
 def payments_signed(payments: Sequence[tuple[Withdrawal, ChainTransaction]]) -> None:
     """Store signed transactions that pay one claimed withdrawal each, in the caller's transaction."""
-    ChainTransaction.objects.bulk_create([record for _, record in payments])
+    rows_insert([record for _, record in payments])
     pk = Withdrawal._meta.get_field("id")
     tied = []
     for withdrawal, record in payments:
         withdrawal.transaction = record
         withdrawal.status = Withdrawal.Status.SIGNED
-        tied.append((record.pk, withdrawal.status, pk.get_db_prep_value(withdrawal.pk, connection)))
+        tied.append((record.txid, withdrawal.status, pk.get_db_prep_value(withdrawal.pk, connection)))
         log.info("withdrawal %s is signed: %s", withdrawal.pk, record.txid)
     transaction.on_commit(partial(withdrawals_news, [withdrawal for withdrawal, _ in payments]))
     with connection.cursor() as cursor:
-        cursor.executemany("UPDATE wallets_withdrawal SET transaction_id = %s, status = %s WHERE id = %s", tied)
+        cursor.executemany(_TIE, tied)
 
 
 def transactions_sent(records: Sequence[ChainTransaction]) -> None:
