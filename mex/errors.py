@@ -142,7 +142,7 @@ class AnswerUnknown(MexError):
 
 
 class EngineBusy(MexError):
-    """Raised when the engine is behind; nothing was sent, the same request may work later."""
+    """Raised when the engine or this process is behind; nothing was sent, the same request may work later."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -39,6 +39,10 @@ COMMANDS_UNANSWERED_MAX = 20_000
 does in a second. Cancels and amends have as much room again; above that nothing more is taken, so that what waits in
 a process, and what it puts on the stream, is bounded whatever the engine does."""
 
+LOOP_LATE_MAX_S = 0.25
+"""How far a web process may be behind with what it has read before it refuses new orders: well above a pause of the
+collector or a large answer, and what an order that is taken waits there at most. Cancels and amends still pass."""
+
 EVENT_STREAM_ENTRIES_MAX = 10_000
 """Batches kept for readers that lag; one that fell further behind takes a snapshot."""
 

@@ -7,6 +7,7 @@ from django.urls import URLPattern
 
 from accounts.authentication import Caller
 from accounts.endpoints import Endpoint, Operation, route
+from mex.errors import EngineBusy
 from mex.params import Params
 from trading import api, lists_api, orders_api
 from trading.gateway.catalog import Catalog
@@ -16,12 +17,14 @@ from trading.orders_api import Submission
 Prepare: TypeAlias = Callable[[Caller, Params, Catalog], Submission]
 
 
-def _awaited(prepare: Prepare) -> Operation:
+def _awaited(prepare: Prepare, *, is_new: bool) -> Operation:
     """Return the operation that sends a submission and waits for its answer; a websocket does not wait."""
 
     async def operation(caller: Caller | None, params: Params) -> object:
         assert caller is not None
         hub = await get_hub()
+        if is_new and hub.pulse.is_late:
+            raise EngineBusy()
         submission = prepare(caller, params, hub.catalog)
         return submission.render(await hub.client.ask(submission.command))
 
@@ -29,7 +32,7 @@ def _awaited(prepare: Prepare) -> Operation:
 
 
 def _trade(prepare: Prepare, *, orders: int = 0, weight: int = 1) -> Endpoint:
-    return Endpoint(_awaited(prepare), signed=True, trade=True, orders=orders, weight=weight)
+    return Endpoint(_awaited(prepare, is_new=orders > 0), signed=True, trade=True, orders=orders, weight=weight)
 
 
 def _always(answer: object) -> Endpoint:

@@ -25,6 +25,7 @@ from trading.gateway.catalog import Catalog
 from trading.gateway.client import CommandClient
 from trading.gateway.feeds import Feeds
 from trading.gateway.notices import Notice, notices_of
+from trading.gateway.pulse import Pulse
 from trading.gateway.reports import AccountReports
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Hub:
         self._pipe = pipes.async_connection()
         self.client = CommandClient(self._pipe)
         self.feeds = Feeds()
+        self.pulse = Pulse()
         self.catalog: Catalog
         self.reports: AccountReports
         self._listeners: dict[int, set[AccountListener]] = {}
@@ -110,6 +112,7 @@ class Hub:
         """End the tasks and the connections to the pipes."""
         # The flag as well, because the Redis client can swallow a cancellation that meets an answer.
         self._is_closing = True
+        self.pulse.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,6 +126,7 @@ class Hub:
         self._notices_at = await self._end_of(pipes.NOTICES_KEY)
         await self._load_books()
         self._batch = self._books_at
+        self.pulse.start()
         self._tasks = [
             self._keep(self._read_streams),
             self._keep(self.client.run),
