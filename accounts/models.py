@@ -16,9 +16,16 @@ class UserManager(BaseUserManager["User"]):
     """Finds users by e-mail. Users are made by `accounts.services`."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Return the user with this e-mail, in any case."""
-        # Not iexact: that compares in upper case, which no index knows, and so reads every user for each log-in.
-        return self.alias(email_lower=Lower("email")).get(email_lower=email_normal(username or ""))
+        """Return the user with this e-mail, in any case. Raises User.DoesNotExist."""
+        return self._with_email(username or "").get()
+
+    def with_email(self, email: str) -> "User | None":
+        """Return the user with this e-mail, in any case, or None."""
+        return self._with_email(email).first()
+
+    def _with_email(self, email: str) -> "models.QuerySet[User]":
+        # Not iexact: that compares in upper case, which no index knows, and so reads every user.
+        return self.alias(email_lower=Lower("email")).filter(email_lower=email_normal(email))
 
     def create_superuser(self, email: str, password: str) -> "User":
         """Create an operator; what `manage.py createsuperuser` calls."""

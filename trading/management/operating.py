@@ -63,7 +63,7 @@ def actor() -> str:
 
 def user_of(email: str) -> User:
     """Return the user with an e-mail. Raises CommandError."""
-    user = User.objects.filter(email__iexact=email.strip()).first()
+    user = User.objects.with_email(email)
     if user is None:
         raise CommandError(f"no user has the e-mail {email}")
     return user

@@ -24,7 +24,7 @@ Kind = ChainTransaction.Kind
 Status = ChainTransaction.Status
 UNFINISHED = (Status.SIGNED, Status.BROADCAST)
 FINAL = (Status.CONFIRMED, Status.FAILED)
-_Hold = tuple[int, str, int, int]
+_Hold = tuple[int, int, int, int]
 _TIE = """
 UPDATE wallets_withdrawal
 SET transaction_id = (SELECT id FROM wallets_chaintransaction WHERE txid = %s), status = %s WHERE id = %s

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         unknown = sorted(granted.difference(PERMISSIONS))
         if unknown:
             raise CommandError(f"unknown permission {unknown[0]!r}; there are: {', '.join(PERMISSIONS)}")
-        user = User.objects.filter(email__iexact=options["email"].strip()).first()
+        user = User.objects.with_email(options["email"])
         if user is None:
             raise CommandError(f"no user has the e-mail {options['email']}")
         try:

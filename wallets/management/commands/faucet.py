@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if not settings.MEX_LOCAL_CHAINS:
             raise CommandError("there is a faucet on local chains only")
         asset, units = _wanted(options["asset"], options["amount"])
-        user = User.objects.filter(email__iexact=options["email"]).first()
+        user = User.objects.with_email(options["email"])
         if user is None:
             raise CommandError(f"there is no user {options['email']}")
         deadline = time.monotonic() + DEADLINE_S
