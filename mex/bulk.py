@@ -26,12 +26,12 @@ def rows_insert(rows: Sequence[Model]) -> None:
         if not (field.primary_key or isinstance(getattr(rows[0], field.attname), DatabaseDefault))
     ]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({', '.join(['%s'] * len(fields))})"
     values = [[_prepared(field, getattr(row, field.attname)) for field in fields] for row in rows]
     with connection.cursor() as cursor:
         cursor.executemany(sql, values)
 
 
-def _prepared(field: "Field[Any, Any]", value: object) -> object:
+def _prepared(field: "Field[Any, Any]", value: object) -> Any:
     return value if type(value) in _PLAIN else field.get_db_prep_save(value, connection)
