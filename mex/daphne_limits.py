@@ -9,15 +9,16 @@ from typing import Any
 import msgspec
 from daphne import server
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from daphne.ws_protocol import WebSocketFactory
 
+from mex.daphne_frames import PlainFrames
 from mex.errors import BodyTooLong
 from mex.limits import FRAME_BYTES_MAX, HTTP_BODY_BYTES_MAX, SEND_BUFFER_BYTES_MAX
 
 TOO_SLOW = 4408
 
 
-class BoundedProtocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
+class BoundedProtocol(PlainFrames):
     """A websocket connection that sends any close code, and drops a reader that is too slow."""
 
     _unread_bytes = 0

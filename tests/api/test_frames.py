@@ -139,3 +139,14 @@ def test_an_order_whose_client_went_away_is_carried_out(exchange: Exchange) -> N
     rest = exchange.rest(trader)
 
     exchange.eventually(lambda: len(rest.get("/api/v3/openOrders").json()) == 1, "the order")
+
+
+def test_an_answer_may_be_longer_than_what_is_taken(exchange: Exchange) -> None:
+    """The limit of what is taken held for what is sent, too: such an answer never came."""
+    names = [f"{number:0>120}" for number in range(1_000)]
+    with exchange.market("/ws") as ws:
+        for start in range(0, len(names), 100):
+            ws.send({"method": "SUBSCRIBE", "params": names[start : start + 100], "id": start})
+            assert ws.receive() == {"result": None, "id": start}
+        ws.send({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        assert ws.receive() == {"result": names, "id": 1}

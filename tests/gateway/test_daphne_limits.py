@@ -16,8 +16,11 @@ class Recording(BoundedProtocol):
         self.frames = 0
         self.closed: list[dict[str, Any]] = []
         self._reading = None
+        self._perMessageCompress = None
+        self.send_queue: list[bytes] = []
+        self.transport = self
 
-    def sendMessage(self, payload: bytes, isBinary: bool = False) -> None:
+    def write(self, data: bytes) -> None:
         self.frames += 1
 
     def sendCloseFrame(self, **options: Any) -> None:
