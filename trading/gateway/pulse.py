@@ -5,6 +5,7 @@ timer that is due shows it. If nothing were refused, requests would wait ever lo
 """
 
 import asyncio
+import math
 import time
 
 from mex.limits import LOOP_LATE_MAX_S
@@ -29,7 +30,7 @@ class Pulse:
         """End. From then on it is never late."""
         if self._timer is not None:
             self._timer.cancel()
-        self._due = float("inf")
+        self._due = math.inf
 
     @property
     def is_late(self) -> bool:
