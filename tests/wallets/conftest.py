@@ -19,12 +19,18 @@ from tests.wallets.nodes import Anvil, Bitcoind
 from tests.wallets.payouts import ETHER
 from tests.wallets.tokens import scan
 from wallets import services
-from wallets.chains import keys
+from wallets.chains import health, keys
 from wallets.deposits.contracts import contract_deploy
 from wallets.deposits.pool import ethereum_pool_fill
 from wallets.models import Asset
 
 PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def nothing_said() -> None:
+    """What is said once is said again in each test."""
+    health._said.clear()
 
 
 @pytest.fixture(scope="session")

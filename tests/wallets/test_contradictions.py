@@ -16,13 +16,16 @@ from tests.wallets.tokens import DOLLAR, UNITS, mine_and_scan
 from trading.engine.commands import Transfer
 from trading.engine.enums import Reason
 from trading.gateway import sender
+from wallets import api
 from wallets.chains import health, keys
 from wallets.control.switch import resume, withdrawals_halted
 from wallets.ledger.audit import check_database
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Posting, Withdrawal
+from wallets.news import withdrawal_event
 from wallets.payouts.contradictions import outcome_set
 from wallets.payouts.ethereum_sweeps import ethereum_sweep
+from wallets.payouts.progress import withdrawals_advance
 
 CHECK = "settled transactions have the outcome that they were settled for"
 REFUSES = "0xfe"
@@ -253,7 +256,7 @@ def test_a_decision_that_the_chain_overturns_is_an_alarm_again(
 def test_what_left_although_it_was_given_back_is_a_loss(
     hot: Anvil, usdt: Asset, booked: Books, rich: User, code: Callable[[str], None]
 ) -> None:
-    request(rich, usdt, booked, fresh_address(), 100 * UNITS)
+    withdrawal = request(rich, usdt, booked, fresh_address(), 100 * UNITS)
     sign(hot, usdt)
     code(REFUSES)
     finish(hot, booked, blocks=4)
@@ -267,10 +270,64 @@ def test_what_left_although_it_was_given_back_is_a_loss(
 
     decide(ChainTransaction.objects.get(), "--book")
 
+    assert told(withdrawal, booked) == ("rejected", 5, "given back, and paid on the chain after all")
     assert booked.balance(Owner.LOSS, usdt.pk) == (-99 * UNITS, 0)
     assert booked.balance(Owner.CHAIN, usdt.pk) == (99 * UNITS, 0)
     assert booked.balance(rich.pk, usdt.pk) == (1_000 * UNITS, 0)
     assert findings() == ()
+
+
+def told(withdrawal: Withdrawal, books: Books) -> tuple[str, int, str]:
+    """Return what the owner of a withdrawal sees: on the page, by the API, and the reason that both show."""
+    withdrawals_advance(send=books.send)
+    withdrawal.refresh_from_db()
+    shown = api._withdrawal(withdrawal)
+    assert shown["info"] == withdrawal_event(withdrawal)["reason"] == withdrawal.reject_reason
+    return withdrawal.status, int(str(shown["status"])), withdrawal.reject_reason
+
+
+def test_its_owner_is_told_what_was_given_back_as_soon_as_the_ledger_has_it(
+    hot: Anvil, usdt: Asset, booked: Books, rich: User, code: Callable[[str], None]
+) -> None:
+    withdrawal = paid(hot, booked, rich, usdt)
+    mined_again(hot, booked, lambda: code(REFUSES))
+    seen = [told(withdrawal, booked)]
+    booked.closed = True
+    decide(ChainTransaction.objects.get(), "--book")
+    sent = booked.sent[-2:]
+    booked.closed = False
+    seen.append(told(withdrawal, booked))
+    booked.send(sent)
+    seen += [told(withdrawal, booked), told(withdrawal, booked)]
+    in_order = [finding.first for finding in check_database() if finding.differences and "command" not in finding.name]
+    mined_again(hot, booked, lambda: code(""))
+    seen.append(told(withdrawal, booked))
+    decide(ChainTransaction.objects.get())
+    seen.append(told(withdrawal, booked))
+
+    given_back = ("rejected", 5, "undone on the chain later: given back without the fee")
+    twice = ("rejected", 5, "given back, and paid on the chain after all")
+    under_way = ("confirmed", 6, "undone on the chain later: the operators have decided about it")
+    assert seen == [("confirmed", 6, ""), under_way, given_back, given_back, twice, twice]
+    assert in_order == []
+
+
+def test_its_owner_is_told_that_operators_settled_it_otherwise_until_the_chain_has_it_again(
+    hot: Anvil, usdt: Asset, booked: Books, rich: User, code: Callable[[str], None]
+) -> None:
+    withdrawal = paid(hot, booked, rich, usdt)
+    mined_again(hot, booked, lambda: code(REFUSES))
+    decide(ChainTransaction.objects.get())
+    decided = told(withdrawal, booked)
+    mined_again(hot, booked, lambda: code(""))
+    again = told(withdrawal, booked)
+    decide(ChainTransaction.objects.get())
+
+    assert decided == ("confirmed", 6, "undone on the chain later: the operators have decided about it")
+    assert again == told(withdrawal, booked) == ("confirmed", 6, "")
+    Withdrawal.objects.update(status="rejected")
+    breach = "withdrawals have the hold that they need"
+    assert breach in [finding.name for finding in check_database() if finding.differences], "nothing was given back"
 
 
 @pytest.mark.parametrize(("note", "why"), [(" ", "Say what was decided"), ("x" * 201, "at most 200"), ("x", "nothing")])

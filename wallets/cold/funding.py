@@ -1,17 +1,25 @@
 """Coins that arrive in the hot wallet by an operator's hand: his own, or those that come back from a cold address."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
 
 from mex.errors import OfferRefused
 from mex.money import units_from_chain
 from trading.engine.commands import Transfer
 from trading.engine.enums import Reason
 from wallets.chains.bitcoin import DEPOSIT_LABEL, NOT_FOUND, BitcoinNode, satoshis
-from wallets.chains.ethereum import EthereumNode
+from wallets.chains.ethereum import EthereumNode, Receipt
 from wallets.chains.holdings import cold_addresses
 from wallets.chains.jsonrpc import ChainRefused
 from wallets.ledger.chart import Owner
+from wallets.lock_objects import asset_lock
 from wallets.models import ArrivalClaim, Asset, Balance, ChainTransaction, Posting
+from wallets.payouts.ethereum_nonces import coin_of
+
+_SOURCES = ("cold-return", "funding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +70,29 @@ def ethereum_arrival(*, asset: Asset, node: EthereumNode, txid: str, hot_address
     if not receipt.succeeded:
         raise OfferRefused("It failed: nothing has moved.")
     if asset.is_token:
-        moves = [move for move in receipt.tokens if move.contract == asset.contract and move.recipient == hot_address]
-        value, senders = sum(move.value for move in moves), {move.sender for move in moves}
+        tokens = (one for one in receipt.tokens if one.contract == asset.contract and one.recipient == hot_address)
+        moves = [(one.sender, one.value) for one in tokens]
     else:
-        is_ours = (body.get("to") or "").lower() == hot_address.lower()
-        value, senders = (int(body["value"], 16) if is_ours else 0), {body["from"]}
+        moves = list(_ether_moves(node, body, receipt, hot_address))
     cold = {address.lower() for address in cold_addresses(asset)}
-    comes_from_cold = bool(senders) and all(sender.lower() in cold for sender in senders)
+    comes_from_cold = bool(moves) and all(sender.lower() in cold for sender, _ in moves)
     confirmations = node.height() - receipt.block_height + 1
-    units = units_from_chain(value, asset.chain_decimals)[0]
+    units = units_from_chain(sum(value for _, value in moves), asset.chain_decimals)[0]
     return Arrival(str(body["hash"]), units, confirmations, comes_from_cold)
+
+
+def _ether_moves(
+    node: EthereumNode, body: Mapping[str, Any], receipt: Receipt, hot_address: str
+) -> Iterator[tuple[str, int]]:
+    """Yield (sender, wei) of the ether that a transaction brought, by contracts too where the node tells of them."""
+    if (body.get("to") or "").lower() == hot_address.lower() and int(body["value"], 16):
+        yield str(body["from"]), int(body["value"], 16)
+    if not node.offers_traces():
+        return
+    for payments in node.internal_payments(node.blocks([receipt.block_height])).values():
+        for one in payments:
+            if (one.txid, one.recipient) == (body["hash"], hot_address):
+                yield one.sender, one.wei
 
 
 def arrival_booking(asset: Asset, arrival: Arrival, *, from_cold: bool) -> Transfer:
@@ -89,23 +110,44 @@ def arrival_booking(asset: Asset, arrival: Arrival, *, from_cold: bool) -> Trans
         raise OfferRefused(f"It has {arrival.confirmations} confirmations of {asset.confirmations}.")
     if arrival.comes_from_cold is not None and arrival.comes_from_cold != from_cold:
         raise OfferRefused("It comes from a cold address." if arrival.comes_from_cold else "No cold address sent it.")
-    references = [f"cold-return:{arrival.txid}", f"funding:{arrival.txid}"]
-    if Posting.objects.filter(reference__in=references, asset=asset).exists():
+    if _is_booked(asset, arrival.txid):
         raise OfferRefused("It is booked already.")
     if from_cold:
         row = Balance.objects.filter(owner=Owner.COLD, asset=asset).first()
         held = -row.balance if row else 0
         if held < arrival.units:
             raise OfferRefused("The ledger has not so much at cold addresses.")
-    claim, _ = ArrivalClaim.objects.get_or_create(asset=asset, txid=arrival.txid, defaults={"from_cold": from_cold})
+    with transaction.atomic():
+        asset_lock(coin_of(asset).pk)  # claims of one transaction, of ether and of tokens, are numbered one by one
+        claim, _ = ArrivalClaim.objects.get_or_create(asset=asset, txid=arrival.txid, defaults={"from_cold": from_cold})
+        reference = _reference(claim)
     if claim.from_cold != from_cold:
         source = "coming from a cold address" if claim.from_cold else "an operator's own"
         raise OfferRefused(f"It is being booked already, as {source}.")
     return Transfer(
-        reference=references[0] if from_cold else references[1],
+        reference=reference,
         debit=Owner.CHAIN,
         credit=Owner.COLD if from_cold else Owner.FUNDING,
         asset=asset.pk,
         amount=arrival.units,
         reason=Reason.COLD if from_cold else Reason.FUNDING,
     )
+
+
+def _is_booked(asset: Asset, txid: str) -> bool:
+    """Return whether the ledger has what a transaction brought of an asset."""
+    claims = ArrivalClaim.objects.filter(asset=asset, txid=txid).values_list("pk", flat=True)
+    references = [f"{source}:{name}" for source in _SOURCES for name in (txid, *claims)]
+    return Posting.objects.filter(reference__in=references, asset=asset).exists()
+
+
+def _reference(claim: ArrivalClaim) -> str:
+    """Return the ledger's name for an arrival, always the same: its transaction; of a further asset, its claim.
+
+    The ledger takes a reference once, whatever the asset: of two assets under one name it would book the first only.
+    """
+    source = _SOURCES[0] if claim.from_cold else _SOURCES[1]
+    name = f"{source}:{claim.txid}"
+    earlier = ArrivalClaim.objects.filter(txid=claim.txid, pk__lt=claim.pk)
+    others = Posting.objects.filter(reference=name).exclude(asset=claim.asset_id)  # also from before there were claims
+    return f"{source}:{claim.pk}" if earlier.exists() or others.exists() else name

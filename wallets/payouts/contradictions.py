@@ -17,13 +17,15 @@ from trading.engine.enums import Reason
 from wallets.control.switch import halt
 from wallets.ledger.chart import Owner
 from wallets.lock_objects import asset_lock
-from wallets.models import ChainTransaction, Posting
+from wallets.models import ChainTransaction, Posting, Withdrawal
 from wallets.pace import Send
 from wallets.payouts.records import FINAL, Kind, Status
 from wallets.payouts.versions import versions_of, withdrawals_of
 
 log = logging.getLogger(__name__)
 NOTE_CHARS_MAX = 200
+TOUCHED = Q(contradicted_at__isnull=False) | ~Q(contradiction_note="")
+"""What the chain contradicts, or operators have decided about: in the words of its index."""
 _PAYS = (Kind.WITHDRAWAL, Kind.COLD)
 """What is in the ledger besides its fee. Everything else moves our own coins between our own addresses."""
 
@@ -47,8 +49,7 @@ def is_contradicted(row: ChainTransaction, succeeded: bool) -> bool:
 
 def contradictions_open() -> QuerySet[ChainTransaction]:
     """Return what operators have to decide about."""
-    touched = Q(contradicted_at__isnull=False) | ~Q(contradiction_note="")  # as its index says
-    rows = ChainTransaction.objects.filter(touched)
+    rows = ChainTransaction.objects.filter(TOUCHED)
     return rows.exclude(Q(contradicted_at__isnull=False) & ~Q(contradiction_note=""))
 
 
@@ -125,6 +126,11 @@ def contradiction_decide(
     return row
 
 
+def given_back_reference(withdrawal: Withdrawal) -> str:
+    """Return the ledger's name for what operators gave back of a settled withdrawal."""
+    return f"outcome:{withdrawal.reference}:user"
+
+
 def contradiction_bookings(row: ChainTransaction) -> Sequence[Transfer]:
     """Return what puts the ledger right about an open contradiction; sent twice it is booked once.
 
@@ -135,12 +141,12 @@ def contradiction_bookings(row: ChainTransaction) -> Sequence[Transfer]:
         raise DecisionRefused("What is to be booked for it cannot be told.")
     found: list[Transfer] = []
     for one in withdrawals_of(row) if row.kind == Kind.WITHDRAWAL else ():
-        name, paid = f"outcome:{one.reference}", one.amount - one.fee
+        name, paid = f"outcome:{one.reference}", one.amount - one.fee  # the audit knows these names, too
         if row.status == Status.CONFIRMED:
             # Through the account for corrections: the ledger's own rows say then that it was one.
             found.append(Transfer(name, Owner.CHAIN, Owner.ADJUSTMENT, one.asset_id, paid, Reason.ADJUSTMENT))
-            back = Transfer(f"{name}:user", Owner.ADJUSTMENT, one.user_id, one.asset_id, paid, Reason.ADJUSTMENT)
-            found.append(back)
+            back = given_back_reference(one)
+            found.append(Transfer(back, Owner.ADJUSTMENT, one.user_id, one.asset_id, paid, Reason.ADJUSTMENT))
         else:
             found.append(Transfer(name, Owner.LOSS, Owner.CHAIN, one.asset_id, paid, Reason.ADJUSTMENT))
     if row.kind == Kind.COLD and row.status == Status.CONFIRMED:

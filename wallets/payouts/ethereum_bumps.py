@@ -1,7 +1,8 @@
 """Replaces Ethereum transactions that no block takes: the same nonce and purpose at a higher fee, as a new version.
 
 Every version is kept and any may be the one that is mined. Only what keeps its sender's line waiting is replaced: the
-first of the line, and what offers less than the chain takes now.
+first of the line, and what offers less than the chain takes now. What was final and is lost, only an operator raises:
+its new version is noted as one in whose place another one is, until the chain says otherwise.
 """
 
 import logging
@@ -20,6 +21,7 @@ from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.ethereum_fees import Fees, fees_bumped, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
+from wallets.payouts.ethereum_lost import lost_final, lost_versions
 from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
 from wallets.payouts.ethereum_senders import sender_find
 from wallets.payouts.ethereum_sweeps import gas_fund
@@ -63,14 +65,15 @@ def ethereum_bump_one(*, asset: Asset, node: EthereumNode, txid: str) -> None:
 
     `asset`: the chain's coin. Raises NotBumped, ChainUnavailable or ChainRefused.
     """
-    family = ChainTransaction.objects.get(txid=txid).family
-    rows = [row for row in _newest(asset) if row.family == family]
-    if not rows:
+    record = ChainTransaction.objects.get(txid=txid)
+    rows = [row for row in _newest(asset) if row.family == record.family]
+    row = rows[0] if rows else lost_final(record)
+    if row is None or (not rows and node.transaction_count(row.sender) > (row.nonce or 0)):
         raise NotBumped("it is in a block, or it is final")
     fees = fees_now(node)
     if fees is None:
         raise NotBumped("the chain asks for more than our ceiling")
-    _bump(asset, rows[0], fees, node)
+    _bump(asset, row, fees, node)
 
 
 def _newest(coin: Asset) -> Sequence[ChainTransaction]:
@@ -92,7 +95,9 @@ def _newest(coin: Asset) -> Sequence[ChainTransaction]:
 def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) -> None:
     """Sign and store a new version, or have the ether sent that it needs. Raises NotBumped."""
     old = call_of(row.raw)
-    fees = fees_bumped(Fees(old.fee_per_gas, old.tip_per_gas), wanted)
+    offered = [call_of(one.raw) for one in versions_of(row).filter(kind=row.kind)]
+    highest = Fees(max(one.fee_per_gas for one in offered), max(one.tip_per_gas for one in offered))
+    fees = fees_bumped(highest, wanted)
     if fees is None:
         raise NotBumped("its fee is as high as it may be")
     sender = sender_find(coin, row.sender)
@@ -118,10 +123,13 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
     with transaction.atomic():
         asset_lock(coin.pk)
         versions = list(versions_of(row).order_by("pk"))
-        if versions[-1].pk != row.pk or versions[-1].status not in UNFINISHED or any(map(_is_in_chain, versions)):
+        is_lost = lost_final(row) == row and (lost_versions(row)[0].fee_rate or 0) < fees.cap
+        waits = versions[-1].status in UNFINISHED and not any(map(_is_in_chain, versions))
+        if not is_lost and (versions[-1].pk != row.pk or not waits):
             return 0
         dearest = max(cost_max_of(one.raw) for one in versions)
-        others = promised_wei(row.sender, purse.height) - dearest
+        # What was final is not promised any more.
+        others = promised_wei(row.sender, purse.height) - (0 if is_lost else dearest)
         missing = call.wei + call.gas * fees.cap - (purse.wei - others)
         if missing > 0:
             return missing
@@ -132,6 +140,8 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
         bump = transaction_sign(
             purpose, call, key=key, sender=row.sender, nonce=row.nonce, fees=fees, first_version=versions[0]
         )
+        if is_lost:
+            bump.status, bump.fee_in_doubt = Status.REPLACED, True
         bump.save(force_insert=True)
     say_over(f"bump {row.txid}")
     log.info("%s %s waits for a block: %s offers %d wei per gas", row.kind, row.txid, bump.txid, fees.cap)

@@ -14,6 +14,7 @@ from wallets.chains.place import GONE, WAITING, Place
 from wallets.control.switch import halt
 from wallets.models import Asset, ChainTransaction
 from wallets.pace import Pacer, Send
+from wallets.payouts.ethereum_lost import lost_versions
 from wallets.payouts.ethereum_nonces import is_repeatable
 from wallets.payouts.ethereum_overtaken import overtaken_release
 from wallets.payouts.fee_doubts import doubtful, doubts_find, doubts_settle
@@ -106,4 +107,4 @@ def _lost_send(asset: Asset, node: EthereumNode, pacer: Pacer) -> None:
         for row in ours.filter(sender=sender, nonce__gte=counts[sender]).order_by("nonce"):
             if pacer.is_due(("lost", row.txid)):
                 log.error("%s was final and is gone from the chain: it is sent again", row.txid)
-                broadcast_row(row, node.broadcast)
+                any(broadcast_row(version, node.broadcast) for version in lost_versions(row))  # until one is taken

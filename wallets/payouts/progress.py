@@ -16,15 +16,19 @@ from trading.engine.enums import HoldState
 from wallets.control.consent import next_stage
 from wallets.control.ending import is_endable, withdrawal_end
 from wallets.lock_objects import withdrawal_lock
-from wallets.models import ChainTransaction, Hold, Withdrawal
+from wallets.models import ChainTransaction, Hold, Posting, Withdrawal
 from wallets.news import withdrawal_news
 from wallets.pace import Send
+from wallets.payouts.contradictions import TOUCHED, given_back_reference
 
 log = logging.getLogger(__name__)
 Status = Withdrawal.Status
 _ROWS = 500
 FUNDS_MISSING = "insufficient balance"
 PAYMENT_REFUSED = "the receiving contract refused the payment"
+GIVEN_BACK = "undone on the chain later: given back without the fee"
+PAID_AFTER_ALL = "given back, and paid on the chain after all"
+UNDONE = "undone on the chain later: the operators have decided about it"
 NOT_CONFIRMED = f"not confirmed by e-mail within {CONFIRMATION_HOURS} hours"
 
 
@@ -35,6 +39,7 @@ def withdrawals_advance(*, send: Send) -> None:
     _end_unconfirmed()
     _advance_ending(send)
     _advance_final(send)
+    _advance_decided()
 
 
 def hold_command(withdrawal: Withdrawal) -> HoldFunds:
@@ -134,6 +139,39 @@ def _final_step(row: Withdrawal, hold: Hold | None) -> Command | None:
     else:
         log.error("withdrawal %s: its hold is %s", row.pk, HoldState(hold.state).name)
     return None
+
+
+def _advance_decided() -> None:
+    """Let settled withdrawals say what became of them where the chain has another outcome, and operators have decided.
+
+    The status says where their funds are: rejected, once the ledger has given them back. The reason says the rest.
+    """
+    touched = ChainTransaction.objects.filter(TOUCHED)
+    settled = Withdrawal.objects.filter(transaction__in=touched, status__in=[Status.CONFIRMED, Status.REJECTED])
+    rows = list(settled.select_related("transaction")[:_ROWS])
+    names = [given_back_reference(row) for row in rows]
+    given_back = set(Posting.objects.filter(reference__in=names).values_list("reference", flat=True)) if rows else set()
+    for row in rows:
+        assert row.transaction is not None
+        is_given_back = given_back_reference(row) in given_back
+        if not is_given_back and not row.transaction.contradiction_note:
+            continue  # operators have not decided yet
+        status, has_paid = Status.REJECTED if is_given_back else Status(row.status), row.transaction.has_effect
+        if status == Status.CONFIRMED:
+            reason = "" if has_paid else UNDONE
+        else:
+            reason = PAID_AFTER_ALL if has_paid else GIVEN_BACK if is_given_back else PAYMENT_REFUSED
+        if (row.status, row.reject_reason) != (status, reason):
+            _retell(row, status, reason)
+
+
+def _retell(withdrawal: Withdrawal, status: str, reason: str) -> None:
+    with transaction.atomic():
+        current = withdrawal_lock(withdrawal.pk)
+        current.status, current.reject_reason = status, reason
+        current.save(update_fields=["status", "reject_reason"])
+        log.warning("withdrawal %s is %s: %s", current.pk, status, reason)
+        transaction.on_commit(partial(withdrawal_news, current))
 
 
 def _move(withdrawal: Withdrawal, old: str, new: str, *, reason: str = "") -> None:

@@ -78,6 +78,12 @@ _ON_ITS_WAY = (
     f"(COALESCE(h.state, 0) IN ({_HELD}, {_SETTLED})"
     f" OR (COALESCE(h.state, 0) = {_RELEASED} AND c.status = '{ChainTransaction.Status.FAILED}'))"
 )
+# Settled first, and given back by operators since: the chain had it mined again without effect.
+_GIVEN_BACK = (
+    f"(COALESCE(h.state, 0) = {_SETTLED} AND EXISTS (SELECT 1 FROM wallets_posting p"
+    f" WHERE p.reference = 'outcome:' || {WITHDRAWAL_REFERENCE} || ':user' AND p.reason = {int(Reason.ADJUSTMENT)}"
+    " AND p.credit = w.user_id AND p.asset_id = w.asset_id AND p.amount = w.amount - w.fee))"
+)
 _HOLD_FITS = (
     f"CASE WHEN w.status = '{_W.REQUESTED}' THEN COALESCE(h.state, 0) IN (0, {_HELD}, {_REFUSED})"
     f" WHEN w.status IN {_WAITING} THEN COALESCE(h.state, 0) = {_HELD}"
@@ -85,7 +91,7 @@ _HOLD_FITS = (
     f" WHEN w.status = '{_W.ENDING}' THEN COALESCE(h.state, 0) IN (0, {_HELD}, {_REFUSED}, {_RELEASED})"
     f" WHEN w.status = '{_W.CONFIRMED}' THEN COALESCE(h.state, 0) = {_SETTLED}"
     f" WHEN w.status = '{_W.CANCELLED}' THEN COALESCE(h.state, 0) IN ({_REFUSED}, {_RELEASED})"
-    f" WHEN w.status = '{_W.REJECTED}' THEN COALESCE(h.state, 0) IN (0, {_REFUSED}, {_RELEASED})"
+    f" WHEN w.status = '{_W.REJECTED}' THEN COALESCE(h.state, 0) IN (0, {_REFUSED}, {_RELEASED}) OR {_GIVEN_BACK}"
     " ELSE FALSE END"
 )
 

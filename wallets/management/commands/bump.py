@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wallets import tasks
 from wallets.models import ChainTransaction
+from wallets.payouts.ethereum_lost import lost_final
 from wallets.payouts.records import UNFINISHED
 from wallets.payouts.versions import versions_of
 
@@ -25,8 +26,9 @@ class Command(BaseCommand):
         if record is None:
             raise CommandError(f"{options['txid']} is no transaction of ours")
         versions = list(versions_of(record).order_by("pk"))
+        # What was final on Ethereum and is gone from its block may be raised, too.
         settled = [row for row in versions if row.confirmations > 0 or row.status not in UNFINISHED]
-        if settled:
+        if settled and lost_final(record) is None:
             settled.sort(key=lambda row: -row.confirmations)
             raise CommandError(
                 f"{settled[0].txid} is {settled[0].status}, with {settled[0].confirmations} confirmations"
