@@ -29,7 +29,7 @@ def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
     return {"task": f"wallets.tasks.{task}", "schedule": seconds, "options": options}
 
 
-app = Celery("mex")
+app = Celery("mex", task_cls="wallets.patient_task:PatientTask")
 app.conf.update(
     broker_url=_broker_url(settings.REDIS_URL),
     broker_connection_retry_on_startup=True,

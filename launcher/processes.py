@@ -65,8 +65,13 @@ class Process:
             self._log_start = output.tell()
             self._process = _start(service.command(), output, env, cwd)
         if pid_file is not None:
-            pid_file.parent.mkdir(parents=True, exist_ok=True)
-            pid_file.write_text(identity(self.pid) or "")
+            try:
+                pid_file.parent.mkdir(parents=True, exist_ok=True)
+                pid_file.write_text(identity(self.pid) or "")
+            except OSError:
+                # The next server would not find it.
+                self.kill()
+                raise
 
     @property
     def pid(self) -> int:

@@ -16,6 +16,7 @@ from launcher.programs import InstallError
 from launcher.readiness import answers_page, answers_websocket
 from launcher.services import Anvil, Bitcoind, Program, Valkey
 from launcher.supervisor import Stage, StartFailed, Stopped, Supervisor
+from mex.outages import is_disk_full
 
 _READY_TIMEOUT_S = 90.0
 _LEFTOVERS_GRACE_S = 5.0
@@ -103,13 +104,17 @@ def main(arguments: Sequence[str]) -> int:
         "--server", choices=web_servers.SERVERS, default=web_servers.DEFAULT, help="of the web process (%(default)s)"
     )
     options = parser.parse_args(arguments)
-    instance = Instance.open(options.data)
     try:
+        instance = Instance.open(options.data)
         with instance.lock():
             return _serve(instance, options.port, options.server, has_maker=not options.no_market_maker)
     except AlreadyRunning as error:
         say(f"mex: {error}")
-        return 1
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        say(f"mex: the disk of {options.data} is full: make room, then start again ({error})")
+    return 1
 
 
 def _serve(instance: Instance, port: int, server: str, *, has_maker: bool) -> int:

@@ -190,14 +190,18 @@ class Anvil:
         self._rpc = JsonRpc(self.url)
         self._state = folder / "state.json"
         self._whole = folder / "state.whole.json"
+        self._fresh = folder / "state.whole.new"
 
     def command(self) -> list[str]:
         """Put the last whole state in its place and return the command line."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._state.exists() and not _is_whole(self._state):
-            self._state.unlink()
             if self._whole.exists():
-                shutil.copyfile(self._whole, self._state)
+                # By way of another name: on a full disk the copy fails, and must not leave an empty chain behind.
+                shutil.copyfile(self._whole, self._fresh)
+                self._fresh.replace(self._state)
+            else:
+                self._state.unlink()
         cache = self._folder / "cache"
         shutil.rmtree(cache, ignore_errors=True)
         return [
@@ -225,12 +229,11 @@ class Anvil:
 
     def tick(self) -> None:
         """Keep a copy of the state if it is whole."""
-        if not self._state.exists() or not _is_whole(self._state):
+        if not self._state.exists():
             return
-        fresh = self._whole.with_suffix(".new")
-        shutil.copyfile(self._state, fresh)
-        if _is_whole(fresh):
-            fresh.replace(self._whole)
+        shutil.copyfile(self._state, self._fresh)
+        if _is_whole(self._fresh):
+            self._fresh.replace(self._whole)
 
     def ended(self, code: int) -> None:
         """Do nothing."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.disk import Disk
 from launcher.processes import Process, Service, stop
 
 BACKOFF_S_MAX = 30.0
@@ -75,9 +76,12 @@ class Supervisor:
         self._backoff_s = backoff_s
         self._children: dict[str, _Child] = {}
         self._ticked_s = time.monotonic()
+        self._disk = Disk(logs, say)
 
     def start(self, services: Sequence[Service]) -> None:
         """Start services, without waiting until they are ready."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._disk.look()
         for service in services:
             child = _Child(service)
             self._children[service.name] = child
@@ -109,9 +113,13 @@ class Supervisor:
                 self._run(child)
         if now_s - self._ticked_s >= TICK_S:
             self._ticked_s = now_s
+            has_room_again = self._disk.look()
             for child in self._children.values():
+                if has_room_again:
+                    child.deaths, child.restart_s = 0, now_s
                 if child.process is not None:
-                    child.process.tick()
+                    with self._disk.waiting_for_room():
+                        child.process.tick()
 
     def run(self) -> None:
         """Watch until `stopping` is set."""
@@ -130,13 +138,17 @@ class Supervisor:
     def _run(self, child: _Child) -> None:
         name = child.service.name
         child.started_s = time.monotonic()
-        child.process = Process(
-            child.service,
-            log=self._logs / f"{name}.log",
-            env=self._own_environments.get(name, self._environment),
-            cwd=self._cwd,
-            pid_file=self._pid_files / f"{name}.pid",
-        )
+        with self._disk.waiting_for_room():
+            child.process = Process(
+                child.service,
+                log=self._logs / f"{name}.log",
+                env=self._own_environments.get(name, self._environment),
+                cwd=self._cwd,
+                pid_file=self._pid_files / f"{name}.pid",
+            )
+            return
+        child.deaths += 1
+        child.restart_s = child.started_s + TICK_S
 
     def _note_death(self, child: _Child, now_s: float) -> None:
         assert child.process is not None

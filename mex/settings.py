@@ -256,6 +256,8 @@ LOGGING = {
         "django.request": {"level": "WARNING" if LOG_LEVEL in ("http", "debug") else "ERROR"},
         "daphne": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
         "uvicorn": {"level": "INFO" if LOG_LEVEL in ("http", "debug") else "WARNING"},
+        # While the server is away it warns several times a second; whoever asked for a connection is told anyway.
+        "psycopg.pool": {"level": "ERROR"},
         "web3": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
     },

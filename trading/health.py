@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import redis.asyncio
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from mex.clock import now_ms
 from mex.database import in_database
+from mex.outages import database_outage
 from trading import selectors
 from trading.gateway import pipes
 from trading.gateway.hub import get_hub
@@ -21,8 +23,14 @@ from wallets import operations
 
 async def healthz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when database, pipe and engine are there, and 503 with what is missing."""
-    await get_hub()
-    standing = await in_database(selectors.standing)
+    try:
+        await get_hub()
+        standing = await in_database(selectors.standing)
+    except OperationalError as error:
+        why = database_outage(error)
+        if not why:
+            raise
+        return JsonResponse({"status": f"the database cannot be used, {why}"}, status=503)
     has_engine = standing.lease_until_ms > now_ms()
     body = {
         "status": "ok" if has_engine else "no engine",

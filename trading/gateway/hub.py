@@ -7,6 +7,7 @@ after a gap the books are read anew and the public connections are closed, so th
 
 import asyncio
 import logging
+import os
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, cast
@@ -14,9 +15,11 @@ from typing import Protocol, cast
 import msgspec
 import redis
 from django.conf import settings
+from django.db import OperationalError
 
 from accounts.credentials import credentials
 from mex.database import in_database
+from mex.outages import database_outage
 from trading import selectors
 from trading.engine.events import Batch, MarketChanged
 from trading.engine.markets import MarketSpec
@@ -153,11 +156,22 @@ class Hub:
 
     async def _refresh_catalog(self) -> None:
         """Read the catalog now and then for what no event tells, such as the name of a new asset."""
+        was_away = False
         while True:
             await asyncio.sleep(2)
             if not self.catalog.is_fresh:
                 batch = self._batch
-                read = await catalog.load()
+                try:
+                    read = await catalog.load()
+                except OperationalError as error:
+                    why = database_outage(error)
+                    if not why:
+                        raise
+                    if not was_away:
+                        log.warning("the catalog stays as it is while the database cannot be used: %s", why)
+                    was_away = True
+                    continue
+                was_away = False
                 if self._changed_at <= batch:  # else an event has told something newer meanwhile
                     self._use_catalog(read)
 
@@ -301,10 +315,10 @@ def _ended(task: asyncio.Task[None]) -> None:
 
 
 def _end_process() -> None:
-    for hub in _hubs.values():
-        # uvicorn cancels all tasks at its end and waits for them; see `close`.
-        hub._is_closing = True
-    raise SystemExit("the hub broke down")
+    # Not SystemExit: at its end Python waits for its threads, and one that serves a page may wait for this event loop.
+    # Such a process would neither answer nor end, and nobody would start another one.
+    logging.shutdown()
+    os._exit(1)
 
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()

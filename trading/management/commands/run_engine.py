@@ -3,19 +3,25 @@
 import gc
 import logging
 import signal
+import sqlite3
 import time
 from types import FrameType
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
 
+from mex.outages import database_outage
 from trading.runtime import lease
 from trading.runtime.loop import Engine, open_pipe
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.1
 """How often a standby looks whether the leader is well."""
+_RETRY_S = 1.0
+"""How often an engine looks whether the database can be used again."""
 
 
 class Command(BaseCommand):
@@ -39,27 +45,51 @@ class Command(BaseCommand):
             return
         try:
             engine.start()
-            self.stdout.write(f"engine ready, epoch {engine.epoch}")
+            self._say(f"engine ready, epoch {engine.epoch}")
             # What was loaded stays: keeping the collector off it saves long pauses.
             gc.freeze()
             engine.run(lambda: self._stopping)
+            engine.close()
         except lease.LeaseLost as error:
             raise CommandError(f"another engine has taken over: {error}") from error
-        engine.close()
+        except (DatabaseError, sqlite3.Error, psycopg.Error) as error:
+            why = database_outage(error)
+            if not why:
+                raise
+            # Memory may be ahead of the database, as after any commit that failed: the next start waits, see `_lead`.
+            raise CommandError(
+                f"the database cannot be used, {why} ({error}): nobody was told of what may not be committed, and the "
+                "next engine does it"
+            ) from error
 
     def _lead(self, *, wait: bool) -> Engine | None:
-        said = False
+        said = ""
+        reason: Exception
         while not self._stopping:
             try:
                 return Engine(settings.MEX_SHARD, open_pipe())
             except lease.LeaseHeld as error:
-                if not wait:
-                    raise CommandError(str(error)) from error
-                if not said:
-                    self.stdout.write(f"standing by: {error}")
-                    said = True
-                time.sleep(_LOOK_S)
+                reason, words, look_s = error, "standing by", _LOOK_S
+            except DatabaseError as error:
+                why = database_outage(error)
+                if not why:
+                    raise
+                reason, words, look_s = error, f"waiting, the database cannot be used, {why}", _RETRY_S
+                connection.close()  # one that broke stays so
+            if not wait:
+                raise CommandError(str(reason)) from reason
+            if words != said:
+                self._say(f"{words}: {reason}")
+                said = words
+            time.sleep(look_s)
         return None
+
+    def _say(self, text: str) -> None:
+        try:
+            self.stdout.write(text)
+        except OSError as error:
+            # The disk of the logs may be full while that of the database is not: no reason not to trade.
+            log.warning("%s (which could not be written to the output: %s)", text, error)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True

@@ -10,9 +10,12 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
 
+from mex.outages import database_outage
 from wallets.chains.bitcoin import BitcoinNode
 from wallets.chains.ethereum import EthereumNode
+from wallets.chains.health import say_once, say_over
 from wallets.chains.jsonrpc import ChainRefused, ChainUnavailable
 from wallets.chains.local import bitcoin_fund, bitcoin_mine, bitcoin_resubmit, ethereum_mine, faucet_node
 from wallets.deposits.contracts import contract_deploy
@@ -214,11 +217,8 @@ class Command(BaseCommand):
         ]
         self.stdout.write("mining")
         while not self._stopping.wait(TICK_S):
-            for chore in chores:
-                try:
-                    chore.tick(time.monotonic())
-                except (ChainUnavailable, ChainRefused) as error:
-                    log.warning("no block was mined: %s", error)
+            for place, chore in enumerate(chores):
+                if not tick(chore, topic=f"chore {place}"):
                     self._stopping.wait(_RETRY_S)
 
     def _prepare(self) -> BitcoinNode | None:
@@ -236,6 +236,26 @@ class Command(BaseCommand):
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
+
+
+def tick(chore: Chore, *, topic: str) -> bool:
+    """Do a chore if it is time. Return whether it could be looked at; why not is said once for a topic."""
+    try:
+        chore.tick(time.monotonic())
+    except (ChainUnavailable, ChainRefused) as error:
+        why = str(error)
+    except OperationalError as error:
+        outage = database_outage(error)
+        if not outage:
+            raise
+        why = f"the database cannot be used, {outage}"
+        connection.close()  # one that broke stays so
+    else:
+        say_over(topic)
+        return True
+    if say_once(topic, why):
+        log.warning("no block is mined: %s", why)
+    return False
 
 
 def confirmations(chain: Chain) -> int:
