@@ -40,7 +40,7 @@ class Socket(AsyncConsumer):
         here (ADR 2).
         """
         self.scope = scope
-        self.base_send = send
+        self.base_send = scope.get("mex.send", send)
         try:
             while True:
                 await self.dispatch(await receive())

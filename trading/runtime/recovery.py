@@ -47,6 +47,7 @@ _TERMS = "SELECT account_id, maker_fee_ppm, taker_fee_ppm, stp FROM trading_term
 _BALANCES = "SELECT owner, asset_id, balance, held FROM wallets_balance"
 _HOLDS = f"SELECT reference, account, asset_id, amount FROM wallets_hold WHERE state = {int(HoldState.HELD)}"
 
+_ROWS_AT_ONCE = 10_000
 STRETCHES_MAX = 500
 """Stretches of trades whose highest and lowest price one query asks for."""
 
@@ -174,9 +175,11 @@ def _extremes(market: int, starts: list[int]) -> dict[int, tuple[int, int]]:
 
 
 def _rows(sql: str) -> Iterator[Row]:
-    with connection.cursor() as cursor:
+    # Not all at once: on PostgreSQL the whole answer would be kept beside what is made of it.
+    with connection.chunked_cursor() as cursor:
         cursor.execute(sql)
-        yield from cursor
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield from rows
 
 
 def _by_number(choices: Iterable[Choice]) -> dict[int, Choice]:

@@ -2,8 +2,6 @@
 
 import msgspec
 import rlp
-from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
@@ -67,6 +65,10 @@ def unsigned_read(text: str) -> UnsignedCall:
 
 def signed_read(raw: str) -> Signed:
     """Return what is signed in these bytes, in hex. Raises NotATransaction."""
+    # Here, because each process that loads the admin would wait a fifth of a second for the curves that it builds.
+    from eth_account import Account
+    from eth_account.typed_transactions import TypedTransaction
+
     try:
         data = HexBytes(raw.strip())
         fields = TypedTransaction.from_bytes(data).as_dict()
