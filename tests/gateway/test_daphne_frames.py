@@ -1,5 +1,6 @@
 """Our way of reading and writing frames against Autobahn's own: the same messages, the same answers, the same end."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from autobahn.twisted.websocket import WebSocketServerFactory
 from daphne.ws_protocol import WebSocketProtocol
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from websockets.frames import Frame, Opcode
 
@@ -131,19 +134,83 @@ def test_a_frame_may_come_byte_by_byte_and_many_at_once() -> None:
 
 @pytest.mark.parametrize("length", [1, 125, 126, 65_535, 65_536, 300_000])
 @pytest.mark.parametrize("binary", [False, True])
-def test_a_message_of_any_length_is_sent_in_one_frame(length: int, binary: bool) -> None:
+async def test_a_message_of_any_length_is_sent_in_one_frame(length: int, binary: bool) -> None:
     connection = opened(Ours)
     payload = b"x" * length
 
     connection.serverSend(payload if binary else payload.decode(), binary)
+    await asyncio.sleep(0)
 
     opcode = Opcode.BINARY if binary else Opcode.TEXT
     assert connection.transport.value() == frame(opcode, payload, masked=False)
 
 
-def test_other_letters_are_sent_as_utf8() -> None:
+class Socket(Connection):  # type: ignore[misc]
+    """A TCP connection whose socket takes so many bytes of what is offered first."""
+
+    def __init__(self, takes: object) -> None:
+        self.takes = takes
+        self.connected = 1
+        self.dataBuffer = b""
+        self._tempDataBuffer = []
+        self.directly: list[bytes] = []
+        self.buffered: list[bytes] = []
+
+    def writeSomeData(self, data: bytes) -> object:
+        self.directly.append(bytes(data))
+        return self.takes
+
+    def write(self, data: bytes) -> None:
+        self.buffered.append(data)
+
+
+@pytest.mark.parametrize(
+    ("takes", "unwritten", "directly", "buffered"),
+    [
+        (99, b"", [b"\x81\x01a\x81\x01b"], []),
+        (4, b"", [b"\x81\x01a\x81\x01b"], [b"\x01b"]),
+        (0, b"", [b"\x81\x01a\x81\x01b"], [b"\x81\x01a\x81\x01b"]),
+        (CONNECTION_LOST, b"", [b"\x81\x01a\x81\x01b"], [b"\x81\x01a\x81\x01b"]),
+        (99, b"earlier", [], [b"\x81\x01a\x81\x01b"]),
+    ],
+    ids=["all", "a part", "nothing", "lost", "after what waits"],
+)
+async def test_messages_of_one_turn_are_written_at_once_as_far_as_the_socket_takes_them(
+    takes: object, unwritten: bytes, directly: list[bytes], buffered: list[bytes]
+) -> None:
+    connection, connection.transport = opened(Ours), Socket(takes)
+    connection.transport.dataBuffer = unwritten
+
+    connection.serverSend("a")
+    connection.serverSend("b")
+    await asyncio.sleep(0)
+
+    assert (connection.transport.directly, connection.transport.buffered) == (directly, buffered)
+
+
+async def test_nothing_is_written_to_the_socket_of_a_connection_that_is_gone() -> None:
+    connection, connection.transport = opened(Ours), Socket(99)
+    connection.serverSend("a")
+    connection.transport.connected = 0
+    await asyncio.sleep(0)
+    assert connection.transport.directly == []
+
+
+async def test_what_autobahn_writes_comes_after_what_was_sent_before() -> None:
+    connection = opened(Ours)
+    connection.serverSend("a")
+    connection.sendPing(b"p")
+    connection.serverSend("b")
+    connection.sendCloseFrame(code=1000)
+    await asyncio.sleep(0)
+    connection.closeHandshakeTimeoutCall.cancel()
+    assert connection.transport.value() == b"\x81\x01a\x89\x01p\x81\x01b\x88\x02\x03\xe8"
+
+
+async def test_other_letters_are_sent_as_utf8() -> None:
     connection = opened(Ours)
     connection.serverSend("ä€")
+    await asyncio.sleep(0)
     assert connection.transport.value() == frame(Opcode.TEXT, "ä€".encode(), masked=False)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from mex.daphne_limits import BoundedProtocol
 from mex.limits import SEND_BUFFER_BYTES_MAX
 
+FRAME_BYTES = 1024
+
 
 class Recording(BoundedProtocol):
     """A connection that notes what it sends."""
@@ -13,7 +15,7 @@ class Recording(BoundedProtocol):
         super().__init__()
         self.state = self.STATE_OPEN
         self.client_addr = None
-        self.frames = 0
+        self.written = 0
         self.closed: list[dict[str, Any]] = []
         self._reading = None
         self._perMessageCompress = None
@@ -21,15 +23,20 @@ class Recording(BoundedProtocol):
         self.transport = self
 
     def write(self, data: bytes) -> None:
-        self.frames += 1
+        self.written += len(data)
+
+    @property
+    def frames(self) -> int:
+        self._flush()
+        return self.written // FRAME_BYTES
 
     def sendCloseFrame(self, **options: Any) -> None:
         self.closed.append(options)
 
 
-def test_a_client_that_does_not_read_is_closed_when_too_much_waits() -> None:
+async def test_a_client_that_does_not_read_is_closed_when_too_much_waits() -> None:
     connection = Recording()
-    frame = "x" * 1024
+    frame = "x" * (FRAME_BYTES - 4)
     room = SEND_BUFFER_BYTES_MAX // len(frame)
     for _ in range(2 * room):
         connection.serverSend(frame)
