@@ -130,14 +130,23 @@ class Client(asyncio.Protocol):
 
 
 async def run(plan: Plan) -> dict[str, Any]:
-    """Run the plan and return what was answered, and how fast. Raises WrongAnswer."""
+    """Run the plan, hang up, and return what was answered, and how fast. Raises WrongAnswer."""
     loop = asyncio.get_running_loop()
     fault: asyncio.Future[None] = loop.create_future()
     numbers = count()
     clients: list[Client] = []
-    for _ in range(plan.connections):
-        _, client = await loop.create_connection(lambda: Client(plan, numbers, fault), "127.0.0.1", plan.port)
-        clients.append(client)
+    try:
+        for _ in range(plan.connections):
+            _, client = await loop.create_connection(lambda: Client(plan, numbers, fault), "127.0.0.1", plan.port)
+            clients.append(client)
+        return await _measure(plan, clients, fault)
+    finally:
+        for client in clients:
+            client.close()
+
+
+async def _measure(plan: Plan, clients: list[Client], fault: "asyncio.Future[None]") -> dict[str, Any]:
+    """Let the clients warm up, then count what is answered. Raises WrongAnswer."""
     await _wait(fault, plan.warm_up_s)
     before = sum(client.answered for client in clients)
     bytes_before = sum(client.body_bytes for client in clients)
@@ -150,7 +159,7 @@ async def run(plan: Plan) -> dict[str, Any]:
     times = sorted(value for client in clients for value in client.times)
     if not times:
         raise WrongAnswer(f"nothing was answered in {seconds:.1f} s")
-    told = {
+    return {
         "answered": answered,
         "seconds": seconds,
         "per_second": answered / seconds,
@@ -159,9 +168,6 @@ async def run(plan: Plan) -> dict[str, Any]:
         "p99_ms": 1000 * times[len(times) * 99 // 100],
         "client_cores": (used.user + used.system - cpu.user - cpu.system) / seconds,
     }
-    for client in clients:
-        client.close()
-    return told
 
 
 async def _wait(fault: "asyncio.Future[None]", seconds: float) -> None:

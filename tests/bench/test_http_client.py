@@ -17,29 +17,48 @@ class Server(asyncio.Protocol):
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self._write(self._answer(data) or [b""])
 
     def _write(self, pieces: list[bytes]) -> None:
         if pieces[0]:
-            self._transport.write(pieces[0])
+            self.transport.write(pieces[0])
         else:
-            self._transport.close()
+            self.transport.close()
         if pieces[1:]:
             asyncio.get_running_loop().call_soon(self._write, pieces[1:])
 
 
 @asynccontextmanager
 async def answering(answer: Answer) -> AsyncIterator[int]:
-    """Run a server and give its port."""
-    server = await asyncio.get_running_loop().create_server(lambda: Server(answer), "127.0.0.1", 0)
-    async with server:
+    """Run a server and give its port. The client must have hung up at the end, whatever came of it.
+
+    On Python 3.12 and later a server that closes waits for its connections, for ever.
+    """
+    connections: list[Server] = []
+
+    def connection() -> Server:
+        connections.append(Server(answer))
+        return connections[-1]
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    try:
         yield server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(each.ended for each in connections))
+    finally:
+        server.close()
+        for each in connections:
+            each.transport.abort()
 
 
 def plan_of(port: int, **more: object) -> Plan:
