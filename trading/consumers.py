@@ -114,7 +114,7 @@ class OrderConsumer(Socket):
         method = METHODS.get(name)
         if method is None:
             raise MexError(-1020, "This operation is not supported.")
-        if method.orders and self.hub.pulse.is_late:
+        if method.orders and self.hub.is_behind:
             raise EngineBusy()
         params = Params(texts_of(frame.params))
         weight = throttle.request(self._address, method.weight)

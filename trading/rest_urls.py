@@ -23,7 +23,7 @@ def _awaited(prepare: Prepare, *, is_new: bool) -> Operation:
     async def operation(caller: Caller | None, params: Params) -> object:
         assert caller is not None
         hub = await get_hub()
-        if is_new and hub.pulse.is_late:
+        if is_new and hub.is_behind:
             raise EngineBusy()
         submission = prepare(caller, params, hub.catalog)
         return submission.render(await hub.client.ask(submission.command))

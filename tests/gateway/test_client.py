@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import redis.asyncio
 from django.conf import settings
 
 from launcher.services import Process
 from mex.errors import AnswerUnknown, EngineBusy
-from trading.engine.commands import CancelOrder, PlaceOrder
+from mex.limits import ENTRY_COMMANDS_MAX
+from trading.engine.commands import CancelOrder, Parcel, PlaceOrder, Request
 from trading.engine.enums import OrderType, Reject, Side, TimeInForce
 from trading.engine.events import Outcome, Rejected
 from trading.gateway import client as module
@@ -100,3 +102,28 @@ async def test_commands_that_cannot_be_sent_are_unknown_at_once() -> None:
         sender.cancel()
         await asyncio.gather(sender, return_exceptions=True)
         await pipe.aclose()
+
+
+async def test_all_that_was_submitted_leaves_at_once_in_order_and_in_entries_of_bounded_size(
+    valkey: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One entry a turn was all that left: under load, when a turn takes long, everything waited for that."""
+    count, sent = 2 * ENTRY_COMMANDS_MAX + 1, []
+    send = CommandClient._send
+
+    async def noting(self: CommandClient, requests: list[Request]) -> None:
+        sent.append(len(requests))
+        await send(self, requests)
+
+    monkeypatch.setattr(CommandClient, "_send", noting)
+    async with running_client() as (client, pipe):
+        for _ in range(count):
+            client.submit(ORDER, lambda done: None)
+        await until(lambda: client._entries == 3)
+
+        entries = await pipe.xrange(pipes.commands_key(settings.MEX_SHARD))
+
+    parcels = [msgspec.msgpack.decode(fields[pipes.FIELD], type=Parcel) for _, fields in entries]
+    assert sent == [count]
+    assert [len(parcel.requests) for parcel in parcels] == [ENTRY_COMMANDS_MAX, ENTRY_COMMANDS_MAX, 1]
+    assert [request.id for parcel in parcels for request in parcel.requests] == list(range(1, count + 1))

@@ -84,7 +84,7 @@ def test_what_was_read_before_the_timer_is_due_does_not_come_before_it(clock: Cl
 def test_new_orders_are_refused_over_the_websocket_and_the_rest_passes() -> None:
     async def found() -> dict[str, object]:
         consumer, answers = OrderConsumer(), []
-        consumer.hub = SimpleNamespace(pulse=SimpleNamespace(is_late=True))  # type: ignore[assignment]
+        consumer.hub = SimpleNamespace(is_behind=True)  # type: ignore[assignment]
         consumer._address, consumer._session, consumer._tell_limits = "198.51.100.1", None, False
         consumer.put = lambda text: answers.append(json.loads(text))  # type: ignore[method-assign]
         for method in (*NEW, *OTHERS):
@@ -106,7 +106,7 @@ def test_new_orders_are_refused_over_rest_and_the_rest_passes(monkeypatch: pytes
         raise PreparedError()
 
     async def late_hub() -> object:
-        return SimpleNamespace(pulse=SimpleNamespace(is_late=True), catalog=None)
+        return SimpleNamespace(is_behind=True, catalog=None)
 
     monkeypatch.setattr(rest_urls, "get_hub", late_hub)
     caller = Caller(account=1, can_trade=True, can_withdraw=False)

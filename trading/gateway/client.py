@@ -66,14 +66,18 @@ class CommandClient:
 
     def submit(self, command: Command, on_done: OnDone) -> None:
         """Send a command. Raises EngineBusy, having sent nothing, when the engine is behind (see above)."""
-        is_urgent = lessens_risk(command)
-        room = 2 * COMMANDS_UNANSWERED_MAX if is_urgent else COMMANDS_UNANSWERED_MAX
-        if self.unanswered >= room or (self._is_stream_long and not is_urgent):
+        is_refused = self.unanswered >= 2 * COMMANDS_UNANSWERED_MAX if lessens_risk(command) else self.is_full
+        if is_refused:
             raise EngineBusy()
         self._last_id += 1
         self._waiting[self._last_id] = (time.monotonic() + REPLY_TIMEOUT_S, on_done)
         self._outgoing.append(Request(self._last_id, command))
         self._wake.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether new orders are refused, because the engine is behind."""
+        return self.unanswered >= COMMANDS_UNANSWERED_MAX or self._is_stream_long
 
     @property
     def waiting(self) -> int:
@@ -117,9 +121,9 @@ class CommandClient:
             await self._wake.wait()
             self._wake.clear()
             while self._outgoing:
-                count = min(len(self._outgoing), ENTRY_COMMANDS_MAX)
-                requests = [self._outgoing.popleft() for _ in range(count)]
-                last = requests[-1].id
+                # All there is: under load a turn of the event loop takes long, and a reply comes a turn later at best.
+                requests, last = list(self._outgoing), self._outgoing[-1].id
+                self._outgoing.clear()
                 # What was given up while the pipe stood still is not sent any more: the market has moved on.
                 requests = [request for request in requests if request.id in self._waiting]
                 if requests:
@@ -130,7 +134,7 @@ class CommandClient:
         """Give up on answers that are overdue, until cancelled."""
         while True:
             await asyncio.sleep(1)
-            if self._is_stream_long or self.unanswered >= COMMANDS_UNANSWERED_MAX:
+            if self.is_full:
                 # While new orders are refused nothing may be sent that would tell that the engine has caught up.
                 await self._measure()
             now = time.monotonic()
@@ -159,12 +163,13 @@ class CommandClient:
 
     async def _send(self, requests: list[Request]) -> None:
         key = pipes.commands_key(settings.MEX_SHARD)
-        packed = self._encode(Parcel(self.name, requests))
         try:
             async with self._pipe.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(key, {pipes.FIELD: packed})
+                for start in range(0, len(requests), ENTRY_COMMANDS_MAX):
+                    parcel = Parcel(self.name, requests[start : start + ENTRY_COMMANDS_MAX])
+                    pipeline.xadd(key, {pipes.FIELD: self._encode(parcel)})
                 pipeline.xlen(key)
-                self._entries = (await pipeline.execute())[1]
+                self._entries = (await pipeline.execute())[-1]
         except (redis.RedisError, OSError) as error:
             # It may have arrived all the same: nobody may be told that it did not.
             log.error("%d commands may not have reached the engine: %s", len(requests), error)

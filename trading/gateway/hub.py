@@ -107,6 +107,11 @@ class Hub:
                 del self._guests[by]
 
     @property
+    def is_behind(self) -> bool:
+        """Return whether new orders are refused, before they cost anything: this process or the engine is behind."""
+        return self.pulse.is_late or self.client.is_full
+
+    @property
     def listening(self) -> int:
         """Return how many accounts somebody listens to."""
         return len(self._listeners)
