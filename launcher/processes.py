@@ -106,7 +106,14 @@ class Process:
         """Keep the log small, and let the service do what it does every few seconds."""
         if self.log.stat().st_size > _LOG_BYTES_MAX:
             # The child goes on writing to the same file, at its end: so it is emptied, not moved.
-            shutil.copyfile(self.log, self.log.with_name(self.log.name + ".1"))
+            older = self.log.with_name(self.log.name + ".1")
+            try:
+                shutil.copyfile(self.log, older)
+            except OSError:
+                # A half copy must not take the last room of a disk again and again: rather no log than a full disk.
+                older.unlink(missing_ok=True)
+                os.truncate(self.log, 0)
+                raise
             os.truncate(self.log, 0)
         self.service.tick()
 

@@ -231,7 +231,11 @@ class Anvil:
         """Keep a copy of the state if it is whole."""
         if not self._state.exists():
             return
-        shutil.copyfile(self._state, self._fresh)
+        try:
+            shutil.copyfile(self._state, self._fresh)
+        except OSError:
+            self._fresh.unlink(missing_ok=True)  # anvil itself needs what room there is
+            raise
         if _is_whole(self._fresh):
             self._fresh.replace(self._whole)
 

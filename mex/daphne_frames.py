@@ -70,9 +70,14 @@ class PlainFrames(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no typ
             payload = _unmasked(data[start : start + length], data[head:start])
             if not payload.isascii() and not _is_utf8(payload):
                 break
-            self.onMessage(payload, False)
+            self._pass_on(payload)
             at = start + length
         return data[at:]
+
+    def _pass_on(self, payload: bytes) -> None:
+        if self.autoPingTimeoutCall:
+            self._cancelAutoPingTimeoutCall()  # who sends something is there
+        self.onMessage(payload, False)
 
     def _keep(self, data: bytes, at: int) -> bytes:
         self._begun = data[at:]

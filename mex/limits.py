@@ -36,8 +36,8 @@ COMMAND_STREAM_ENTRIES_MAX = 20_000
 
 COMMANDS_UNANSWERED_MAX = 5_000
 """Commands of one web process that the engine has not answered, at which new orders are refused: what both do in half a
-second or so, which is then what the last of them waits. Cancels and amends have as much room again; above that nothing more is taken, so that what waits in
-a process, and what it puts on the stream, is bounded whatever the engine does."""
+second or so, which is then what the last of them waits. Cancels and amends have as much room again; above that nothing
+more is taken, so that what waits in a process, and what it puts on the stream, is bounded whatever the engine does."""
 
 LOOP_LATE_MAX_S = 0.25
 """How far a web process may be behind with what it has read before it refuses new orders: well above a pause of the

@@ -114,10 +114,10 @@ class OrderConsumer(Socket):
         method = METHODS.get(name)
         if method is None:
             raise MexError(-1020, "This operation is not supported.")
-        if method.orders and self.hub.is_behind:
-            raise EngineBusy()
         params = Params(texts_of(frame.params))
         weight = throttle.request(self._address, method.weight)
+        if method.orders and self.hub.is_behind:
+            raise EngineBusy()
         caller = await self._caller(params, method) if method.signed else None
         if caller is not None and method.trade:
             authentication.check_may_trade(caller)

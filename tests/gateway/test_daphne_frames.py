@@ -214,6 +214,25 @@ async def test_other_letters_are_sent_as_utf8() -> None:
     assert connection.transport.value() == frame(Opcode.TEXT, "ä€".encode(), masked=False)
 
 
+class Timer:
+    """What drops a connection that does not answer a ping."""
+
+    is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@pytest.mark.parametrize("kind", [Ours, Theirs])
+def test_a_message_in_place_of_the_answer_to_a_ping_keeps_the_connection(kind: type[Any]) -> None:
+    connection, timer = opened(kind), Timer()
+    connection.autoPingTimeoutCall = timer
+
+    connection.dataReceived(frame(Opcode.TEXT, b"still there"))
+
+    assert (timer.is_cancelled, connection.autoPingTimeoutCall) == (True, None)
+
+
 INNER = frame(Opcode.TEXT, b"no message")
 
 

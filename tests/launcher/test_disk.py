@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import disk, server, supervisor
+from launcher import disk, processes, server, supervisor
 from launcher.disk import Disk
 from launcher.instance import Instance
 from launcher.processes import Process, identity, wait_until
@@ -156,3 +156,30 @@ def test_a_server_that_cannot_begin_says_so_in_one_line(
     told = capsys.readouterr()
     [line] = (told.out + told.err).splitlines()
     assert line.startswith(f"mex: the disk of {tmp_path} is full: make room, then start again")
+
+
+def test_half_a_copy_does_not_take_the_last_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that could not be copied was copied again and again, as far as there was room, and never became smaller."""
+    monkeypatch.setattr(processes, "_LOG_BYTES_MAX", 10)
+    log, older = tmp_path / "sleeper.log", tmp_path / "sleeper.log.1"
+    older.symlink_to("/dev/full")
+    child = Process(Program("sleeper", sys.executable, "-c", SLEEPER), log=log, env=os.environ)
+    try:
+        assert wait_until(lambda: "ready" in child.output(), timeout_s=60)
+        log.write_text("x" * 100)
+        with pytest.raises(OSError, match="No space left"):
+            child.tick()
+    finally:
+        child.kill()
+    assert (log.stat().st_size, older.is_symlink()) == (0, False)
+
+
+def test_half_a_copy_of_the_chain_is_not_left(tmp_path: Path) -> None:
+    service, fresh = Anvil(tmp_path, tmp_path / "anvil", port=1), tmp_path / "state.whole.new"
+    (tmp_path / "state.json").write_text("{}")
+    fresh.symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"):
+        service.tick()
+
+    assert not fresh.is_symlink()

@@ -4,10 +4,12 @@ import sqlite3
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 
 from launcher.services import Process
 from mex.outages import database_outage
@@ -19,8 +21,9 @@ from trading.engine.enums import Reason
 from trading.engine.events import Batch
 from trading.engine.snapshot import state_hash
 from trading.gateway import pipes
+from trading.management.commands import run_engine
 from trading.models import EngineState
-from trading.runtime import recovery
+from trading.runtime import lease, recovery
 from trading.runtime.loop import Engine
 from wallets.models import Posting
 
@@ -153,3 +156,25 @@ def test_an_engine_whose_log_finds_no_room_trades_all_the_same(stack: EngineStac
     engine.terminate()
     engine.wait(30)
     assert stack.rows("SELECT lease_until_ms FROM trading_enginestate") == [(0,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_engine_that_could_not_load_leaves_its_lease_to_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stood by for itself, until the lease of one that loads was over."""
+    tries: list[int] = []
+
+    class Loading:
+        def __init__(self, shard: int, pipe: object) -> None:
+            tries.append(shard)
+            lease.take(shard)
+            raise OperationalError("the server has gone") from psycopg.OperationalError("the server has gone")
+
+    monkeypatch.setattr(run_engine, "Engine", Loading)
+    monkeypatch.setattr(run_engine, "open_pipe", lambda: None)
+    monkeypatch.setattr(run_engine, "_RETRY_S", 0.0)
+    command = run_engine.Command()
+    command._stopping = False
+
+    with pytest.raises(CommandError, match="could not load: the next one takes over"):
+        command._lead(wait=True)
+    assert tries == [settings.MEX_SHARD] * 2

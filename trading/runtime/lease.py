@@ -52,6 +52,12 @@ def is_led(shard: int) -> bool:
     return state is not None and _is_well(state)
 
 
+def is_own(shard: int) -> bool:
+    """Return whether the lease is this process's, or was: one that failed while it loaded cannot give it back."""
+    state = EngineState.objects.filter(shard=shard).first()
+    return state is not None and state.leader == identity()
+
+
 def renew(shard: int, epoch: int) -> None:
     """Prolong the lease while there is nothing to commit. Raises LeaseLost."""
     if not EngineState.objects.filter(shard=shard, epoch=epoch).update(lease_until_ms=now_ms() + LEASE_MS):

@@ -148,9 +148,13 @@ def _advance_decided() -> None:
     """
     touched = ChainTransaction.objects.filter(TOUCHED)
     settled = Withdrawal.objects.filter(transaction__in=touched, status__in=[Status.CONFIRMED, Status.REJECTED])
-    rows = list(settled.select_related("transaction")[:_ROWS])
+    for rows in _pages(settled.select_related("transaction")):
+        _tell_decided(rows)
+
+
+def _tell_decided(rows: Sequence[Withdrawal]) -> None:
     names = [given_back_reference(row) for row in rows]
-    given_back = set(Posting.objects.filter(reference__in=names).values_list("reference", flat=True)) if rows else set()
+    given_back = set(Posting.objects.filter(reference__in=names).values_list("reference", flat=True))
     for row in rows:
         assert row.transaction is not None
         is_given_back = given_back_reference(row) in given_back

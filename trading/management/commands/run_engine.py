@@ -69,6 +69,9 @@ class Command(BaseCommand):
             try:
                 return Engine(settings.MEX_SHARD, open_pipe())
             except lease.LeaseHeld as error:
+                if lease.is_own(settings.MEX_SHARD):
+                    # From a start that failed here. The next process finds this one gone, and need not wait.
+                    raise CommandError("this engine could not load: the next one takes over") from error
                 reason, words, look_s = error, "standing by", _LOOK_S
             except DatabaseError as error:
                 why = database_outage(error)
