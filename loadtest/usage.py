@@ -15,6 +15,8 @@ _PARENT, _USER, _SYSTEM = 1, 11, 12
 """Places after the command's name in /proc/PID/stat."""
 _IDLE, _WAITING_FOR_DISK, _GUEST = 3, 4, 8
 """Places in the first line of /proc/stat; what guests use is in user time too."""
+_RESIDENT, _SHARED = 1, 2
+"""Places in /proc/PID/statm, in pages."""
 _WORKERS = ("worker-chains", "worker-signer", "beat", "bell", "miner")
 
 
@@ -52,7 +54,7 @@ class Usage:
             role = _role(pid, roots, stats)
             if role:
                 ticks[role] = ticks.get(role, 0) + used - self._before.get(pid, 0)
-                memory[role] = memory.get(role, 0) + _resident_bytes(pid)
+                memory[role] = memory.get(role, 0) + _own_bytes(pid)
         busy = _busy_ticks()
         cpu = {role: used / _TICKS_PER_S / seconds for role, used in sorted(ticks.items())} if seconds else {}
         if seconds:
@@ -85,11 +87,13 @@ def _role(pid: int, roots: Mapping[int, str], stats: Mapping[int, tuple[int, int
     return ""
 
 
-def _resident_bytes(pid: int) -> int:
+def _own_bytes(pid: int) -> int:
+    """Return the memory of a process without what it shares: all of PostgreSQL's would count its buffers, each anew."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+        fields = Path(f"/proc/{pid}/statm").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return 0
+    return (int(fields[_RESIDENT]) - int(fields[_SHARED])) * _PAGE_BYTES
 
 
 def _busy_ticks() -> int:
