@@ -24,6 +24,7 @@ from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Posting, Withdrawal
 from wallets.news import withdrawal_event
 from wallets.payouts.contradictions import outcome_set
+from wallets.payouts.ethereum_gaps import ethereum_gaps_fill
 from wallets.payouts.ethereum_sweeps import ethereum_sweep
 from wallets.payouts.progress import withdrawals_advance
 
@@ -232,16 +233,48 @@ def test_what_did_not_leave_is_given_back_when_operators_say_so_once(
     assert withdrawals_halted(Asset.objects.get(code="USDT")) != "", "an operator opens it"
 
 
+def sent_by_others(node: Anvil, code: Callable[[str], None]) -> None:
+    code("")
+    node.node.broadcast(ChainTransaction.objects.get().raw)
+
+
+def test_what_was_given_back_is_not_sent_again_when_the_chain_loses_it_once_more(
+    hot: Anvil, usdt: Asset, booked: Books, rich: User, code: Callable[[str], None]
+) -> None:
+    """It was, and could pay then. Its nonce is filled instead: it never can, and what comes after it goes on."""
+    first = paid(hot, booked, rich, usdt)
+    mined_again(hot, booked, lambda: code(REFUSES))
+    decide(ChainTransaction.objects.get(), "--book")
+    resume(usdt)
+    hot.call("anvil_reorg", 4, [])
+    code("")
+    follow(hot, booked)
+
+    second = request(rich, usdt, booked, fresh_address(), 100 * UNITS)
+    sign(hot, usdt)
+    ethereum_gaps_fill(asset=Asset.objects.get(code="ETH"), node=hot.node)
+    finish(hot, booked, blocks=4)
+
+    received = hot.node.token_balances(usdt.contract, [first.address, second.address])
+    assert received == {first.address: 0, second.address: 99 * DOLLAR}
+    assert (status(first), status(second)) == ("rejected", "confirmed")
+    assert rows() == [("withdrawal", 0, "confirmed"), ("withdrawal", 1, "confirmed"), ("filler", 0, "confirmed")]
+    assert booked.balance(rich.pk, usdt.pk) == (899 * UNITS, 0)
+    assert [
+        finding.first for finding in check_database() if finding.differences and "command" not in finding.name
+    ] == []
+
+
 def test_a_decision_that_the_chain_overturns_is_an_alarm_again(
     hot: Anvil, usdt: Asset, booked: Books, rich: User, code: Callable[[str], None]
 ) -> None:
-    """Given back, and paid after all."""
+    """Given back, and paid after all: somebody else's node still had it."""
     withdrawal = paid(hot, booked, rich, usdt)
     mined_again(hot, booked, lambda: code(REFUSES))
     decide(ChainTransaction.objects.get())
     decided = findings()
     resume(usdt)
-    mined_again(hot, booked, lambda: code(""))
+    mined_again(hot, booked, lambda: sent_by_others(hot, code))
 
     record = ChainTransaction.objects.get()
     assert (decided, record.contradicted_at) == ((), None)
@@ -300,7 +333,7 @@ def test_its_owner_is_told_what_was_given_back_as_soon_as_the_ledger_has_it(
     booked.send(sent)
     seen += [told(withdrawal, booked), told(withdrawal, booked)]
     in_order = [finding.first for finding in check_database() if finding.differences and "command" not in finding.name]
-    mined_again(hot, booked, lambda: code(""))
+    mined_again(hot, booked, lambda: sent_by_others(hot, code))
     seen.append(told(withdrawal, booked))
     decide(ChainTransaction.objects.get())
     seen.append(told(withdrawal, booked))
@@ -319,7 +352,7 @@ def test_its_owner_is_told_that_operators_settled_it_otherwise_until_the_chain_h
     mined_again(hot, booked, lambda: code(REFUSES))
     decide(ChainTransaction.objects.get())
     decided = told(withdrawal, booked)
-    mined_again(hot, booked, lambda: code(""))
+    mined_again(hot, booked, lambda: sent_by_others(hot, code))
     again = told(withdrawal, booked)
     decide(ChainTransaction.objects.get())
 

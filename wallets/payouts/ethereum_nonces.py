@@ -17,9 +17,12 @@ def coin_of(asset: Asset) -> Asset:
 def is_repeatable() -> Q:
     """Return which final transactions are sent again when the chain has lost them.
 
-    Of those that failed only what moves our own coins: what failed to pay somebody was given back.
+    Of those that failed only what moves our own coins: what failed to pay somebody was given back. And nothing about
+    which operators have decided, because the chain had another outcome: he has got his money some other way.
     """
-    return Q(status=Status.CONFIRMED) | Q(status=Status.FAILED, kind__in=[Kind.SWEEP, Kind.GAS, Kind.FILLER])
+    return Q(status=Status.CONFIRMED, contradiction_note="") | Q(
+        status=Status.FAILED, kind__in=[Kind.SWEEP, Kind.GAS, Kind.FILLER]
+    )
 
 
 def takes_nonce() -> Q:
