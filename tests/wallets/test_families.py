@@ -1,5 +1,7 @@
 """Families of transactions on their way into the chain: what is sent, what is sent again, and what is not."""
 
+import pytest
+
 from tests.wallets.desk import PAID, Desk, statuses, stuck
 from trading.engine.enums import Reason
 from wallets.chains.place import WAITING
@@ -31,6 +33,32 @@ def test_a_final_payment_that_a_deep_reorganisation_took_out_is_sent_again(desk:
     assert (was, gone, pending) == (["confirmed"], 0, True)
     assert desk.chain.received(withdrawal.address) == PAID
     assert Posting.objects.filter(reason=Reason.NETWORK_FEE).count() == 1
+
+
+@pytest.mark.parametrize(("decided", "times"), [("", 1), ("given back", 0)])
+def test_a_lost_payment_is_not_sent_again_when_operators_have_decided_about_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, decided: str, times: int
+) -> None:
+    desk.fund(COIN)
+    desk.ask()
+    record = desk.sign()[0]
+    desk.send()
+    block = desk.chain.mine()[0]
+    desk.chain.mine(3)
+    desk.follow(3)
+    desk.node.root.call("invalidateblock", block)
+    desk.mine_only()
+    ChainTransaction.objects.update(contradiction_note=decided)
+    sent: list[str] = []
+
+    def broadcast(raw: str) -> str:
+        sent.append(raw)
+        return ""
+
+    monkeypatch.setattr(desk.node, "broadcast", broadcast)
+    desk.follow()
+
+    assert sent == [record.raw] * times
 
 
 def test_what_a_family_has_in_a_block_is_not_sent_any_more(desk: Desk) -> None:

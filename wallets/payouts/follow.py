@@ -53,12 +53,14 @@ def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer)
 
 
 def _lost_send(asset: Asset, node: BitcoinNode, pacer: Pacer) -> None:
-    """Send final payments again that the chain has lost: a node that also lost its memory knows nothing of them."""
+    """Send final payments again that the chain has lost: a node that also lost its memory knows nothing of them.
+
+    Not those about which operators have decided: their receivers have got their money some other way.
+    """
     if not pacer.is_due(("lost", asset.pk)):
         return
-    final = list(
-        ChainTransaction.objects.filter(fee_asset=asset, status=Status.CONFIRMED).order_by("-pk")[:_FINAL_ROWS]
-    )
+    ours = ChainTransaction.objects.filter(fee_asset=asset, status=Status.CONFIRMED, contradiction_note="")
+    final = list(ours.order_by("-pk")[:_FINAL_ROWS])
     places = node.places([row.txid for row in final])
     for row in reversed(final):
         if places[row.txid].confirmations < 1:
