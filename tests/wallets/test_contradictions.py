@@ -23,7 +23,6 @@ from wallets.ledger.audit import check_database
 from wallets.ledger.chart import Owner
 from wallets.models import Asset, ChainTransaction, Posting, Withdrawal
 from wallets.news import withdrawal_event
-from wallets.payouts.contradictions import outcome_set
 from wallets.payouts.ethereum_gaps import ethereum_gaps_fill
 from wallets.payouts.ethereum_sweeps import ethereum_sweep
 from wallets.payouts.progress import withdrawals_advance
@@ -361,36 +360,6 @@ def test_its_owner_is_told_that_operators_settled_it_otherwise_until_the_chain_h
     Withdrawal.objects.update(status="rejected")
     breach = "withdrawals have the hold that they need"
     assert breach in [finding.name for finding in check_database() if finding.differences], "nothing was given back"
-
-
-@pytest.mark.parametrize(("note", "why"), [(" ", "Say what was decided"), ("x" * 201, "at most 200"), ("x", "nothing")])
-def test_what_is_no_decision_is_refused(books: Books, eth: Asset, note: str, why: str) -> None:
-    ChainTransaction.objects.create(
-        asset=eth, fee_asset=eth, kind="withdrawal", status="confirmed", txid="fine", raw="00", network_fee=0
-    )
-
-    with pytest.raises(CommandError, match=why):
-        call_command("contradiction", "fine", "--note", note)
-    with pytest.raises(CommandError, match="no transaction"):
-        call_command("contradiction", "unknown", "--note", "x")
-
-
-def test_another_payment_than_the_settled_one_is_an_alarm_and_takes_nobodys_place(books: Books, eth: Asset) -> None:
-    """A payment that was given up, because the operator's own had its nonce, is mined in the end: both are paid."""
-    columns = {"asset": eth, "fee_asset": eth, "raw": "00", "network_fee": 0}
-    given_up = ChainTransaction.objects.create(txid="given up", kind="withdrawal", status="replaced", **columns)
-    own = ChainTransaction.objects.create(
-        txid="his own", kind="cold", status="confirmed", first_version=given_up, **columns
-    )
-
-    outcome_set(given_up, True)
-    given_up.save()
-
-    assert list(ChainTransaction.objects.order_by("pk").values_list("status", flat=True)) == ["replaced", "confirmed"]
-    assert findings() == (f"ETH withdrawal {given_up.txid} is replaced, and the chain says otherwise",)
-    outcome_set(own, True)
-    own.save()
-    assert findings() == ()
 
 
 @pytest.mark.parametrize("from_cold", [True, False])
