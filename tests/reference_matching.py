@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mex.money import AMOUNT_MAX
 from tests.reference_state import PPM, PRICED, ReferenceOrder, ReferenceState, cost
 from trading.engine.enums import OrderStatus, Side, StpMode, TimeInForce
 from trading.engine.events import Accepted, Prevented, Traded
@@ -215,8 +216,10 @@ def prevent(exchange: ReferenceState, taker: ReferenceOrder, maker: ReferenceOrd
 
 
 def still_after(exchange: ReferenceState, taker: ReferenceOrder, price: int) -> int:
-    """What the taker is after at a price: its open quantity, or what its quote quantity pays for."""
+    """What the taker is after at a price: its open quantity, or what its quote quantity pays for and a column holds."""
     if not taker.wish.quote_quantity:
         return taker.open
     assert taker.budget is not None
-    return lots_paid_for(taker.budget, price, exchange.spec_of(taker))
+    spec = exchange.spec_of(taker)
+    room = AMOUNT_MAX - taker.executed - taker.prevented
+    return min(lots_paid_for(taker.budget, price, spec), room // spec.lot * spec.lot)

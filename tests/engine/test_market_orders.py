@@ -1,13 +1,18 @@
 """Market orders by quantity and by quote quantity: what they take, what they need, when they are complete."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mex.money import AMOUNT_MAX
 from tests.engine.tables import (
     ANN,
     BOB,
     BUY,
     CARL,
     CASH,
+    COIN,
+    LOT,
     SELL,
     after,
     exchange,
@@ -20,6 +25,7 @@ from tests.engine.tables import (
 )
 from trading.engine.commands import HoldFunds
 from trading.engine.enums import StpMode
+from trading.engine.events import Prevented, Traded
 
 
 def test_a_market_order_takes_any_price_and_what_is_missing_expires() -> None:
@@ -251,3 +257,90 @@ def test_the_notional_of_a_market_order_is_what_it_would_trade_now(command: obje
     session = after(exchange(market(notional_min=20)), order(ANN, SELL, 9, 6))
 
     assert reject_of(session.step(command)) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "lots", "expected"),
+    [
+        # Bids: Bob's own 2 at 10, Ann's 3 at 10, Ann's 5 at 9. He sells for 39: 3 at 10, and the rest pays for 1 at 9.
+        (StpMode.EXPIRE_MAKER, 3, "INSUFFICIENT_FUNDS"),
+        (StpMode.EXPIRE_MAKER, 4, ""),
+        # His own take 20 of it, 19 pay for 1 at 10 and 1 at 9: but then Ann's 2 at 10 are left, and he is done.
+        (StpMode.DECREMENT, 0, "INSUFFICIENT_FUNDS"),
+        (StpMode.DECREMENT, 1, ""),
+    ],
+)
+def test_a_seller_by_quote_quantity_needs_what_he_sells_past_his_own_orders(
+    mode: StpMode, lots: int, expected: str
+) -> None:
+    # Past them the level was empty, and the next bid was taken, but not planned: he sold more than he had.
+    session = after(
+        exchange(funds=1_000),
+        order(BOB, BUY, 2, 10),
+        order(ANN, BUY, 3, 10),
+        order(ANN, BUY, 5, 9),
+        HoldFunds("all but this", BOB, COIN, 1_000 - lots * LOT),
+    )
+
+    assert reject_of(session.step(market_order(BOB, SELL, quote=39, stp=mode))) == expected
+
+
+def test_what_an_own_order_used_up_is_not_planned_at_the_next_price() -> None:
+    session = after(
+        exchange(funds=1_000),
+        order(ANN, BUY, 2, 10),
+        order(BOB, BUY, 2, 10),
+        order(ANN, BUY, 5, 5),
+        HoldFunds("all but this", BOB, COIN, 1_000 - 2 * LOT),
+    )
+
+    events = session.step(market_order(BOB, SELL, quote=49, stp=StpMode.DECREMENT))  # 4 at 10, and 9 of no use
+
+    assert told(events) == [
+        ("accepted", 4),
+        ("trade", 4, 1, 2, 10),
+        ("prevented", 4, 2, 2, 2),
+        ("closed", 2, "EXPIRED_IN_MATCH", 0),
+        ("closed", 4, "EXPIRED_IN_MATCH", 2),
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    bids=st.lists(
+        st.tuples(st.sampled_from([ANN, BOB]), st.integers(1, 3), st.sampled_from([10, 5]), st.booleans()), max_size=6
+    ),
+    quote=st.integers(1, 80),
+    mode=st.sampled_from(StpMode),
+)
+def test_a_seller_by_quote_quantity_needs_exactly_what_he_sells(
+    bids: list[tuple[int, int, int, bool]], quote: int, mode: StpMode
+) -> None:
+    def sell(lots: int) -> tuple[str, int]:
+        session = after(exchange(funds=1_000), HoldFunds("all but this", BOB, COIN, 1_000 - lots * LOT))
+        for number, (account, size, ticks, is_iceberg) in enumerate(bids):
+            slice = LOT if is_iceberg and size > 1 else 0
+            session.step(order(account, BUY, size, ticks, f"bid {number}", iceberg_quantity=slice))
+        events = session.step(market_order(BOB, SELL, quote=quote, stp=mode))
+        sold = sum(event.quantity for event in events if type(event) is Traded)
+        return reject_of(events), sold
+
+    _, sold = sell(99)
+
+    assert sell(sold // LOT) == ("", sold)
+    if sold:
+        assert sell(sold // LOT - 1) == ("INSUFFICIENT_FUNDS", 0)
+
+
+@pytest.mark.parametrize("mode", [StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH])
+def test_a_quote_quantity_beyond_all_there_is_loses_what_a_column_can_hold(mode: StpMode) -> None:
+    # At a price below one it paid for more than 64 bits can count: no engine could store that, and every one tried.
+    session = after(exchange(), order(ANN, BUY, 2, 1), order(BOB, BUY, 1, 1))
+
+    events = session.step(market_order(BOB, SELL, quote=AMOUNT_MAX, stp=mode))
+
+    [prevented] = [event for event in events if type(event) is Prevented]
+    assert prevented.taker_executed == 2 * LOT
+    assert AMOUNT_MAX - LOT < prevented.taker_executed + prevented.taker_prevented <= AMOUNT_MAX
+    assert prevented.taker_quantity == prevented.taker_prevented
+    assert prevented.taker_quantity % LOT == 0

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mex.money import UNITS
+from mex.money import AMOUNT_MAX, UNITS
 from trading.engine.enums import OrderStatus, StpMode
 from trading.engine.events import Prevented, Traded
 from trading.engine.exits import Exits
@@ -237,10 +237,14 @@ class Matcher:
         return want - taker_loses
 
     def _open_of(self, taker: Order, price: int) -> int:
-        """What of a taker could still trade at a price, base units."""
+        """What of a taker could still trade at a price, base units.
+
+        A quote quantity may name more than there is: then as much as its order's columns can hold.
+        """
         if not taker.card.order.quote_quantity:
             return taker.rest
-        return self._pays_for(taker, price)
+        lot = taker.trader.book.lot
+        return min(self._pays_for(taker, price), (AMOUNT_MAX - taker.executed - taker.prevented) // lot * lot)
 
     def _lose(self, maker: Order, quantity: int, ladder: Ladder) -> None:
         """Make a resting order smaller, or close it when nothing of it is left."""

@@ -55,15 +55,16 @@ def walk_budget(trader: Trader, ladder: Ladder, stp: StpMode, budget: int) -> Wa
     left, quantity, quote = budget, 0, 0
     for key in reversed(ladder.keys):
         level = ladder.levels[key]
-        total = level.quantity + level.hidden
-        want = min(left * UNITS // level.price // lot * lot, total)
-        if want == 0:
-            break
-        taken, lost, is_stopped = _take_guarded(trader, level, stp, want) if is_guarded else (want, 0, False)
+        want = left * UNITS // level.price // lot * lot
+        if is_guarded:
+            taken, lost, is_stopped, is_left = _take_guarded(trader, level, stp, want)
+        else:
+            total = level.quantity + level.hidden
+            taken, lost, is_stopped, is_left = min(want, total), 0, False, want < total
         quantity += taken
         quote += level.price * taken // UNITS
         left -= level.price * (taken + lost) // UNITS
-        if is_stopped or (taken + lost == want < total):
+        if is_stopped or is_left:
             break
     return Walk(quantity, quote, False)
 
@@ -74,7 +75,7 @@ def _walk_guarded(trader: Trader, ladder: Ladder, stp: StpMode, limit_key: int, 
         if rest == 0 or key < limit_key:
             break
         level = ladder.levels[key]
-        taken, lost, is_stopped = _take_guarded(trader, level, stp, rest)
+        taken, lost, is_stopped, _ = _take_guarded(trader, level, stp, rest)
         traded += taken
         quote += level.price * taken // UNITS
         rest -= taken + lost
@@ -84,8 +85,11 @@ def _walk_guarded(trader: Trader, ladder: Ladder, stp: StpMode, limit_key: int, 
     return Walk(traded, quote, rest == 0 and not is_lost)
 
 
-def _take_guarded(trader: Trader, level: Level, stp: StpMode, want: int) -> tuple[int, int, bool]:
-    """Return what an order would (trade, lose, be stopped by) at one level, order by order and slice by slice."""
+def _take_guarded(trader: Trader, level: Level, stp: StpMode, want: int) -> tuple[int, int, bool, bool]:
+    """Return what an order that wants so much would trade and lose at one level, order by order and slice by slice.
+
+    And whether an order of its own ends it, and whether something is left at the level when it has all it wants.
+    """
     queue: list[tuple[Trader, int, int, int]] = []  # whose, open, executed, slice
     order = level.head
     while order is not None:
@@ -101,12 +105,14 @@ def _take_guarded(trader: Trader, level: Level, stp: StpMode, want: int) -> tupl
                 part = min(want, rest)
                 lost += part
                 want -= part
+                if want == 0:
+                    return taken, lost, True, False
             elif stp is not _EXPIRE_MAKER:
-                return taken, lost, True
+                return taken, lost, True, False
             continue
         part = min(want, rest - hidden_of(slice, executed, rest))
         taken += part
         want -= part
         if part < rest:
             queue.append((owner, rest - part, executed + part, slice))
-    return taken, lost, False
+    return taken, lost, False, at < len(queue)
