@@ -122,13 +122,13 @@ def _publish_late(engine: Engine, packed: bytes, is_stopping: Callable[[], bool]
 
 
 def _trim_all(box: Inbox) -> None:
-    box._pipe.xtrim(box._key, minid=inbox._after(box._read_to), approximate=False)
+    box._pipe.xtrim(box._key, minid=inbox._after(box.read_to), approximate=False)
 
 
 def _take_all_positions(box: Inbox, wait_ms: int) -> Intake | None:
     """Say of a batch that it reaches to the last entry that was read."""
     taken = _take(box, wait_ms)
-    return taken and dataclasses.replace(taken, position=box._read_to)
+    return taken and dataclasses.replace(taken, position=box.read_to)
 
 
 _take = Inbox.take

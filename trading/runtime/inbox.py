@@ -36,7 +36,8 @@ class Inbox:
     def __init__(self, pipe: redis.Redis, shard: int, position: str) -> None:
         self._pipe = pipe
         self._key = pipes.commands_key(shard)
-        self._read_to = position
+        self.read_to = position
+        """The last entry that was read."""
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._was_away = False
         self.committed = position
@@ -53,12 +54,12 @@ class Inbox:
             last = self._pipe.xinfo_stream(self._key)["last-generated-id"]
         except redis.ResponseError:
             last = b"0-0"  # the stream does not exist
-        if _number(_text(last)) < _number(self._read_to):
+        if _number(_text(last)) < _number(self.read_to):
             try:
-                self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self._read_to)
+                self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self.read_to)
             except redis.ResponseError:
                 return  # somebody else has raised the ids meanwhile
-            self._pipe.xdel(self._key, self._read_to)
+            self._pipe.xdel(self._key, self.read_to)
 
     def take(self, wait_ms: int) -> Intake | None:
         """Return the next batch, or None when nothing came within `wait_ms`."""
@@ -91,12 +92,12 @@ class Inbox:
             self.prepare()
         self._was_away = True  # unless it answers
         self._trim()
-        answer = self._pipe.xread({self._key: self._read_to}, count=BATCH_ENTRIES_MAX, block=wait_ms)
+        answer = self._pipe.xread({self._key: self.read_to}, count=BATCH_ENTRIES_MAX, block=wait_ms)
         self._was_away = False
         for _, entries in pipes.pages(answer):
             for entry, fields in entries:
-                self._read_to = _text(entry)
-                self._waiting.append((self._read_to, fields.get(pipes.FIELD, b"")))
+                self.read_to = _text(entry)
+                self._waiting.append((self.read_to, fields.get(pipes.FIELD, b"")))
 
     def _trim(self) -> None:
         """Drop what is committed from the stream, so that its length is the backlog.

@@ -84,6 +84,11 @@ class Engine:
             self._publisher.publish(self._last_packed)
         log.info("engine leads shard %d, epoch %d, from batch %d", self.shard, self.epoch, self._batch)
 
+    @property
+    def entries(self) -> tuple[str, str]:
+        """The entries of the command stream that are committed and that are read, each the last one."""
+        return self._inbox.committed, self._inbox.read_to
+
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Work until told to stop. Raises LeaseLost, or whatever made a commit impossible."""
         if self._committer is not None:

@@ -55,12 +55,22 @@ class Command(BaseCommand):
         except (DatabaseError, sqlite3.Error, psycopg.Error) as error:
             why = database_outage(error)
             if not why:
+                self._say_where(engine)
                 raise
             # Memory may be ahead of the database, as after any commit that failed: the next start waits, see `_lead`.
             raise CommandError(
                 f"the database cannot be used, {why} ({error}): nobody was told of what may not be committed, and the "
                 "next engine does it"
             ) from error
+        except Exception:
+            self._say_where(engine)
+            raise
+
+    @staticmethod
+    def _say_where(engine: Engine) -> None:
+        """Say where to look, for the next engine takes the same entries and may end there as well."""
+        text = "the engine ends at an entry of the command stream after %s, %s at the latest (docs/operations.md)"
+        log.error(text, *engine.entries)
 
     def _lead(self, *, wait: bool) -> Engine | None:
         said = ""
