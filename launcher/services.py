@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,10 @@ STOP_GRACE_S = 4.0
 _CONNECT_TIMEOUT_S = 2.0
 _MNEMONIC = "test test test test test test test test test test test junk"
 """Everybody knows it: its coins are worth nothing, and anvil gives them to its first accounts."""
+STATES_KEPT = 80
+"""Of so many of the last blocks anvil can tell balances; wallets/deposits/unexplained.py asks for 64 at most."""
+_PAUSE_PER_COPY = 50
+"""Copies of anvil's state take one part in so many of the launcher's time."""
 
 
 class Program:
@@ -176,7 +181,9 @@ class Bitcoind:
 class Anvil:
     """anvil, which mines when told to (manage.py run_miner) and writes its state to a file every second.
 
-    It writes over that file in place: killed meanwhile, it leaves half of one. So a copy that was seen whole is kept.
+    It writes over that file in place: killed meanwhile, it leaves half of one. So a copy that was seen whole is kept,
+    the less often the longer that takes. Of old blocks few states are kept, or the file would grow by all accounts with
+    each block: after half an hour of load it had 138 MB, was written, copied and read each second, and took a core.
     """
 
     def __init__(self, folder: Path, program: Path, *, port: int, chain_id: int = 31337) -> None:
@@ -191,6 +198,7 @@ class Anvil:
         self._state = folder / "state.json"
         self._whole = folder / "state.whole.json"
         self._fresh = folder / "state.whole.new"
+        self._copy_from_s = 0.0
 
     def command(self) -> list[str]:
         """Put the last whole state in its place and return the command line."""
@@ -216,6 +224,7 @@ class Anvil:
             "--state-interval=1",
             # Balances as of a block before the restart are asked for when deposits are looked for again.
             "--preserve-historical-states",
+            f"--prune-history={STATES_KEPT}",
             f"--cache-path={cache}",
             "--quiet",
         ]
@@ -228,9 +237,15 @@ class Anvil:
             return False
 
     def tick(self) -> None:
-        """Keep a copy of the state if it is whole."""
-        if not self._state.exists():
+        """Keep a copy of the state if it is whole, unless the last one is too fresh for what it has cost."""
+        if time.monotonic() < self._copy_from_s or not self._state.exists():
             return
+        began_s = time.monotonic()
+        self._copy()
+        now_s = time.monotonic()
+        self._copy_from_s = now_s + (now_s - began_s) * _PAUSE_PER_COPY
+
+    def _copy(self) -> None:
         try:
             shutil.copyfile(self._state, self._fresh)
         except OSError:

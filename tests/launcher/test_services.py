@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from launcher import services
 from launcher.processes import free_port, stop
-from launcher.services import Anvil, Bitcoind, Valkey, running
+from launcher.services import STATES_KEPT, Anvil, Bitcoind, Valkey, running
 from tests.launcher.waiting import wait_for
 from wallets.chains.jsonrpc import JsonRpc
+from wallets.deposits import unexplained
 
 ETHER = 10**18
 
@@ -89,6 +91,38 @@ def test_anvil_starts_from_the_last_whole_state_when_it_was_killed_while_writing
 
     with running(service, tmp_path):
         assert node.call("eth_blockNumber") == "0x1"
+
+
+def test_the_state_of_anvil_does_not_grow_by_all_accounts_with_each_block(tmp_path: Path, node_programs: Path) -> None:
+    """After half an hour of load it had 138 MB, written, copied and read each second: orders waited for that."""
+    service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
+    state = tmp_path / "ethereum/state.json"
+    node = JsonRpc(service.url)
+    with running(service, tmp_path):
+        node.call("anvil_mine", hex(3 * STATES_KEPT), "0x1")
+
+    kept = json.loads(state.read_text())
+    assert len(kept["blocks"]) == 3 * STATES_KEPT + 1
+    assert 0 < len(kept["historical_states"]) <= STATES_KEPT
+    with running(service, tmp_path):
+        rich = node.call("eth_accounts")[0]
+        for depth in (1, unexplained._BLOCKS_MAX):
+            assert int(node.call("eth_getBalance", rich, hex(3 * STATES_KEPT - depth)), 16) > 0
+
+
+def test_a_large_state_is_copied_the_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Anvil(tmp_path, tmp_path / "anvil", port=1)
+    state, whole = tmp_path / "state.json", tmp_path / "state.whole.json"
+    clock = iter([10.0, 10.0, 12.0, 111.9, 112.0, 112.0, 112.1])
+    monkeypatch.setattr(services.time, "monotonic", lambda: next(clock))
+
+    copied = []
+    for text in ("1", "2", "3"):
+        state.write_text(text)
+        service.tick()  # the first copy takes 2 s, so that the next one is due after 100
+        copied.append(whole.read_text())
+
+    assert copied == ["1", "1", "3"]
 
 
 def test_a_service_that_ends_at_once_tells_why(tmp_path: Path, node_programs: Path) -> None:
