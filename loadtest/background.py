@@ -112,6 +112,7 @@ class Background:
     def _take(self) -> Around:
         market = self._subscribers
         around = Around(
+            readers=self._wish.subscribers,
             frames=market.frames,
             gaps=market.gaps,
             closes=market.closes,

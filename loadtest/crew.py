@@ -54,6 +54,7 @@ class Crew:
         name = f"{kind} {rate:,.0f}/s"
         rows = StepRows(name=name, kind=kind, offered=rate, seconds=seconds, before=self._queues.latest)
         self._number += 1
+        missed = self._queues.missed
         self._background.heard()
         self._usage.read(self._roots())
         for generator in self._generators:
@@ -65,7 +66,11 @@ class Crew:
             is_cut_short = rows.cut_short()
             if not is_cut_short:
                 raise
+        if drain_s and not is_cut_short:
+            # What it saw in the last second belongs to this step, also if that is the last of all.
+            rows.heard([self._background.next(_SILENCE_S), *self._background.heard()])
         step = rows.step()
+        step["queue"]["missed"] = self._queues.missed - missed
         step["p99_max_ms"] = self._p99_max_ms
         step["broken"] = verdict.broken(step)
         step["interrupted"] = is_cut_short

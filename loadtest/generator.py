@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import msgspec
 
 from loadtest import wire
+from loadtest.acks import AckFile
 from loadtest.arrivals import poisson
 from loadtest.connection import Connection
 from loadtest.messages import Ready, Run, Second, Setup
@@ -41,11 +42,12 @@ class Asked(NamedTuple):
 class Generator:
     """The connections of a run, and what is in flight on them. Times are those of the monotonic clock."""
 
-    def __init__(self, setup: Setup, acks: TextIO) -> None:
+    def __init__(self, setup: Setup, acks: AckFile) -> None:
         self._setup = setup
         self._acks = acks
         self._dice = random.Random(setup.seed)
         self._asked: dict[int, Asked] = {}
+        self._given_up: dict[int, Asked] = {}
         self._number = 0
         self._sends = 0
         self._tally = Tally()
@@ -76,12 +78,12 @@ class Generator:
 
     async def close(self) -> None:
         """Close all connections."""
+        for connection in self._connections:
+            connection.close()
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        for connection in self._connections:
-            connection.close()
-        self._acks.flush()
+        self._acks.end()
 
     async def run(self, run: Run) -> None:
         """Do one step, and tell of each second of it."""
@@ -125,22 +127,39 @@ class Generator:
     def _answered(self, answer: wire.Answer) -> None:
         asked = self._asked.pop(answer.id, None) if isinstance(answer.id, int) else None
         if asked is None:
-            # Told as lost before.
-            self._tally.note_error("unasked")
+            self._answered_late(answer)
             return
         us = int((time.monotonic() - asked.intended_s) * _US)
         if answer.error is not None:
             self._failed(asked, answer.error, us)
             return
         self._tally.note_answer(asked.wanted.kind, us)
-        if answer.result is not None and answer.result.status == "FILLED":
-            self._tally.fill_latency.add(us)
-        if asked.wanted.kind == "cancel" or answer.result is None:
+        if answer.result is None:
             return
-        placed = answer.result.newOrderResponse or answer.result
-        self._acks.write(f"{placed.orderId} {placed.clientOrderId} {placed.symbol}\n")
+        if answer.result.status == "FILLED":
+            self._tally.fill_latency.add(us)
+        self._note_ack(asked, answer.result)
+
+    def _note_ack(self, asked: Asked, result: wire.Placed) -> None:
+        """Write down what was acknowledged. What rests can be cancelled from now on."""
+        wanted = asked.wanted
+        if wanted.target is not None:
+            canceled = result if wanted.kind == "cancel" else result.cancelResponse or wire.Placed()
+            self._acks.canceled(wanted.target.number, dict(wanted.params)["symbol"], canceled)
+        if wanted.kind == "cancel":
+            return
+        placed = result.newOrderResponse or result
+        self._acks.placed(placed, wanted.params)
         if placed.status in ("NEW", "PARTIALLY_FILLED"):
-            asked.connection.trader.opened(Order(placed.orderId, asked.wanted.market))
+            asked.connection.trader.opened(Order(placed.orderId, wanted.market))
+
+    def _answered_late(self, answer: wire.Answer) -> None:
+        """Take an answer to what was told as lost before. An error it stays, but what is acknowledged must be kept."""
+        asked = self._given_up.pop(answer.id, None) if isinstance(answer.id, int) else None
+        if asked is None:
+            self._tally.note_error("unasked")
+        elif answer.result is not None:
+            self._note_ack(asked, answer.result)
 
     def _failed(self, asked: Asked, error: wire.Error, us: int) -> None:
         if asked.wanted.target is not None and wire.came_too_late(error):
@@ -168,7 +187,7 @@ class Generator:
             number, asked = next(iter(self._asked.items()))
             if asked.intended_s > limit_s:
                 return
-            del self._asked[number]
+            self._given_up[number] = self._asked.pop(number)
             self._tally.note_error("no answer")
             self._give_back(asked.connection, asked.wanted)
 
@@ -210,7 +229,7 @@ async def _serve() -> int:
     reader = await lines()
     setup = msgspec.json.decode(await reader.readline(), type=Setup)
     with Path(setup.acks).open("a", buffering=1 << 16) as acks:
-        generator = Generator(setup, acks)
+        generator = Generator(setup, AckFile(acks))
         try:
             await generator.open()
         except OSError as error:

@@ -122,6 +122,8 @@ class Calls(msgspec.Struct):
 class Around(msgspec.Struct):
     """What the background did in a second."""
 
+    readers: int = 0
+    """Of market data, there or about to be again."""
     frames: int = 0
     gaps: int = 0
     closes: int = 0

@@ -112,10 +112,15 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--overload-seconds", type=_seconds, default=30.0, help="At 150 %%. Default: %(default)s.")
     group.add_argument("--recovery-seconds", type=_seconds, default=15.0, help="At 50 %%. Default: %(default)s.")
-    group.add_argument("--soak-only", type=_positive, metavar="RATE", help="Only a soak, at this rate.")
+    group.add_argument(
+        "--soak-only", type=_positive, metavar="RATE", help="Only a soak, at this rate: fail if it does not hold."
+    )
     group.add_argument("--p99-ms", type=_positive, default=50.0, help="Objective of the p99. Default: %(default)g.")
     group.add_argument(
         "--growth-max", type=_seconds, metavar="PERCENT", help="Fail if a process grows by more in a soak."
+    )
+    group.add_argument(
+        "--drift-max", type=_seconds, metavar="PERCENT", help="Fail if the p99 of a second rises by more in a soak."
     )
     group.add_argument("--quick", action="store_true", help="Everything, but short and slow: whether it works.")
 

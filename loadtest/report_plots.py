@@ -13,7 +13,7 @@ from loadtest.scales import figure, time_unit
 POINTS_MAX = 240
 """Of one line over time: more than that many seconds are put together, or nobody could tell them apart."""
 # A process has one colour in all plots; whoever is not named here comes after them.
-ROLES = ("engine", "web", "workers", "valkey", "postgres", "bitcoind", "anvil", "generator", "background")
+ROLES = ("engine", "web", "worker-chains", "valkey", "postgres", "bitcoind", "anvil", "generator", "background")
 PHASES = {"soak": ("soak",), "overload": ("overload", "recovery")}
 """Prefix of the plots over time, and the kinds of steps that they show one after another."""
 
@@ -233,7 +233,7 @@ def _process_plots(result: dict[str, Any], time: _Timeline) -> dict[str, Plot]:
         ),
         "memory": Plot(
             "Memory by process",
-            y_label=f"resident, MB{time.each('most')}",
+            y_label=f"own (not shared), MB{time.each('most')}",
             y_unit="MB",
             series=[time.worst(role, colour, "rss_mb", role) for role, colour in _roles(result, rows, "rss_mb")],
             **time.level(),

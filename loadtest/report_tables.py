@@ -40,7 +40,8 @@ def verdict(result: dict[str, Any]) -> Verdict:
     if not found:
         return Verdict("unknown", "? Not verified: nobody looked whether what was acknowledged is in the database.")
     missing, twice = entries(found, "missing"), entries(found, "twice")
-    counted = f"{_count(found, 'acknowledged')} acknowledged, {_count(found, 'in_database')} of them in the database."
+    acked, cancels = _count(found, "acknowledged"), _count(found, "canceled")
+    counted = f"{acked} orders and {cancels} cancels acknowledged, {_count(found, 'in_database')} of the orders kept."
     audit = text(found, "audit")
     lines = [counted, *([f"Audit: {audit}."] if audit else [])]
     wrong = 0

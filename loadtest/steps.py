@@ -50,6 +50,7 @@ def around(messages: Iterable[Around]) -> Around:
     """Return what the background did in several seconds."""
     whole = Around()
     for each in messages:
+        whole.readers = max(whole.readers, each.readers)
         whole.frames += each.frames
         whole.gaps += each.gaps
         whole.closes += each.closes
@@ -90,7 +91,7 @@ class StepRows:
         add(self._whole, second)
         self._whole.in_flight = second.in_flight
         self._whole.oldest_ms = second.oldest_ms
-        self._around = around([self._around, *background])
+        self.heard(background)
         self._readings.append(queues)
         batches = queues.batches - self._last.batches
         size = (queues.commands - self._last.commands) / batches if batches > 0 else None
@@ -123,6 +124,10 @@ class StepRows:
             self._acked_in_time += second.acked
             self.rows.append(row)
         return row
+
+    def heard(self, background: Iterable[Around]) -> None:
+        """Take what the background told after the last second."""
+        self._around = around([self._around, *background])
 
     def cut_short(self) -> bool:
         """End the step with its last row; False if there is none yet."""
@@ -166,6 +171,7 @@ class StepRows:
                 "size_max": thousandths(max(self._sizes, default=0.0)),
             },
             "market_data": {
+                "readers": background.readers,
                 "frames": background.frames,
                 "gaps": background.gaps,
                 "closes": background.closes,

@@ -1,4 +1,4 @@
-"""What processes use, from /proc: CPU in cores and memory by role, children counted with their parents.
+"""What processes use, from /proc: CPU in cores and memory by name, children counted with their parents.
 
 Source: proc(5), /proc/PID/stat, /proc/PID/statm and /proc/stat.
 """
@@ -17,21 +17,15 @@ _IDLE, _WAITING_FOR_DISK, _GUEST = 3, 4, 8
 """Places in the first line of /proc/stat; what guests use is in user time too."""
 _RESIDENT, _SHARED = 1, 2
 """Places in /proc/PID/statm, in pages."""
-_WORKERS = ("worker-chains", "worker-signer", "beat", "bell", "miner")
-
-
-def role_of(name: str) -> str:
-    """Return under which role a process of the launcher is counted."""
-    return "workers" if name in _WORKERS else name
 
 
 def instance_roots(folder: Path) -> dict[int, str]:
-    """Return the processes of an instance by pid, with their roles."""
+    """Return the processes of an instance by pid, with the names that the launcher gave them."""
     roots: dict[int, str] = {}
     for path in (folder / "run").glob("*.pid"):
         words = path.read_text().split()
         if words:
-            roots[int(words[0])] = role_of(path.stem)
+            roots[int(words[0])] = path.stem
     return roots
 
 

@@ -1,8 +1,11 @@
 """What is wrong with a step, and what limits the exchange: sentences from measurements.  [pure]"""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
+
+from mex.limits import EVENT_STREAM_BYTES_MAX
 
 OBJECTIVES = {"p99_ms": 50, "errors": 0.001}
 WHOLE_CORE = 0.9
@@ -14,8 +17,13 @@ _WAITING_PART = 0.5
 _STRANGERS_PART = 0.25
 """Programs that are no part of the test and take this part of a full machine have spoilt the measurement."""
 _NOT_OURS = {"generator", "controller", "background", "other"}
+_MANY_PROCESSES = {"postgres"}
+"""What may take more than a core, or one core with several processes that each have room."""
 _NODES = {"anvil", "bitcoind"}
+_CACHES_MB = {"valkey": EVENT_STREAM_BYTES_MAX / 1_000_000}
+"""What fills up to a bound and is no growth below it: batches are kept for readers that are behind."""
 _NOISE_MB = 5.0
+_NOISE_MS = 5.0
 _SHARES_TOLD = 4
 _SHARE_MIN = 0.05
 
@@ -41,6 +49,10 @@ def broken(step: Step) -> str:
         return f"{_percent(step['errors'] / answered)} errors, more than {_percent(OBJECTIVES['errors'])}"
     if step["market_data"]["gaps"]:
         return f"{step['market_data']['gaps']} gaps in the market data"
+    if step["market_data"]["closes"]:
+        return f"readers of market data lost their connection {step['market_data']['closes']} times"
+    if step["acked"] and step["market_data"]["readers"] and not step["market_data"]["frames"]:
+        return "no market data came"
     if step["refused"] > answered * OBJECTIVES["errors"]:
         return f"{_percent(step['refused'] / answered)} refused"
     if step["sent"] and not step["latency_ms"]:
@@ -57,13 +69,13 @@ def broken(step: Step) -> str:
 def limit_of(step: Step, cores: int) -> Limit:
     """Return what limited a step that broke."""
     cpu: Mapping[str, float] = step["cpu"]
-    ours = {role: used for role, used in cpu.items() if role != "other"}
+    single = {name: used for name, used in cpu.items() if name not in _NOT_OURS | _MANY_PROCESSES}
     if is_late(step) and cpu.get("generator", 0) >= WHOLE_CORE:
         return Limit("generator", f"the generator takes a whole core ({cpu['generator']:.2f}): not mex's limit")
-    busiest = max((role for role in ours if role != "generator"), key=lambda role: ours[role], default="")
-    if busiest and ours[busiest] >= WHOLE_CORE:
+    busiest = max(single, key=lambda name: single[name], default="")
+    if busiest and single[busiest] >= WHOLE_CORE:
         rest = f", with {_shares(cpu, without=busiest)}" if _is_full(cpu, cores) else ""
-        return Limit(busiest, f"{busiest} takes a whole core ({ours[busiest]:.2f}){rest}")
+        return Limit(busiest, f"{busiest} takes a whole core ({single[busiest]:.2f}){rest}")
     if _is_full(cpu, cores) and cpu.get("other", 0) >= cores * _STRANGERS_PART:
         return Limit("other", f"other programs take {cpu['other']:.2f} of the machine's {cores} cores: not mex's limit")
     if _is_full(cpu, cores):
@@ -94,12 +106,21 @@ def sentence(held: float, broke: float, limit: Limit | None, database: str) -> s
 def recovery_s(step: Step) -> float | None:
     """Return after how many seconds of a recovery two seconds in a row kept the objective; None if none did."""
     rows = step["rows"]
-    good = [row["p99"] is not None and row["p99"] <= _p99_max(step) and not row["refused"] for row in rows]
-    for place in range(len(rows)):
-        if all(good[place : place + 2]):
+    good = [_is_good(row, _p99_max(step)) for row in rows]
+    for place, both in enumerate(pairwise(good)):
+        if all(both):
             since: float = rows[place - 1]["t"] if place else 0.0
             return since
     return None
+
+
+def _is_good(row: Mapping[str, Any], p99_max: float) -> bool:
+    return (
+        row["p99"] is not None
+        and max(row["p99"], row["cancel_p99"] or 0) <= p99_max
+        and not row["refused"]
+        and not row["errors"]
+    )
 
 
 def change(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
@@ -118,15 +139,43 @@ def change(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
 
 
 def grown(changes: Mapping[str, tuple[float, float]], percent: float) -> list[str]:
-    """Return a sentence for each role whose memory grew by more than so much, beyond what is noise; not of the nodes.
+    """Return a sentence for each process whose memory grew by more than so much, beyond noise and what fills a cache.
 
-    anvil keeps all its blocks in memory.
+    Not for the nodes: anvil keeps all its blocks in memory.
     """
     return [
-        f"{role} grew from {before:.0f} to {after:.0f} MB"
-        for role, (before, after) in changes.items()
-        if role not in _NODES | {"p99"} and after > before * (1 + percent / 100) + _NOISE_MB
+        f"{name} grew from {before:.0f} to {after:.0f} MB"
+        for name, (before, after) in changes.items()
+        if name not in _NODES | {"p99"}
+        and after > max(before * (1 + percent / 100), _CACHES_MB.get(name, 0.0)) + _NOISE_MB
     ]
+
+
+def failures(result: Mapping[str, Any]) -> list[str]:
+    """Return why a run has failed: something is not kept, nothing was done, or a soak was not what was asked for.
+
+    That an objective breaks is what a search is for; it fails a run that was to do nothing but hold a rate.
+    """
+    options, found = result["options"], result["verification"]
+    texts = [] if found["ok"] else ["not all is kept as it was acknowledged"]
+    if not found["acknowledged"] and not result["interrupted"]:
+        texts.append("no order was acknowledged")
+    soaks = [step for step in result["steps"] if step.get("change")]
+    if options["growth_max"] is not None:
+        texts += [text for step in soaks for text in grown(step["change"], options["growth_max"])]
+    if options["drift_max"] is not None:
+        texts += [text for step in soaks for text in drifted(step["change"], options["drift_max"])]
+    if options["soak_only"]:
+        texts += [f"{step['name']}: {step['broken']}" for step in result["steps"] if step["broken"]]
+    return texts
+
+
+def drifted(changes: Mapping[str, tuple[float, float]], percent: float) -> list[str]:
+    """Return a sentence if the p99 of a second rose by more than so much, beyond what is noise."""
+    before, after = changes["p99"]
+    if after <= before * (1 + percent / 100) + _NOISE_MS:
+        return []
+    return [f"the p99 of a second drifted from {before:.0f} to {after:.0f} ms"]
 
 
 def _p99_max(step: Step) -> float:

@@ -1,11 +1,13 @@
-"""`python -m loadtest.verification PREFIX FILE…`: is every acknowledged order in the database, once, under its own id?
+"""`python -m loadtest.verification PREFIX FILE…`: is all that was acknowledged in the database, as it was, and once?
 
-Each line of a file is an acknowledgement: order id, client order id, symbol. Runs in the environment of the instance,
-only reads, and prints JSON. An order that was not acknowledged may be there: its answer may have been lost.
+A file has the orders and cancels that were acknowledged (loadtest/acks.py). An order must be there as it was asked for,
+under its own ids, and not behind what its answer said: final is final, with the same executed quantity; an open one may
+have gone on. Runs in the environment of the instance, only reads, and prints JSON. An order that was not acknowledged
+may be there: its answer may have been lost.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -13,24 +15,35 @@ from typing import NamedTuple
 import django
 import msgspec
 
+from loadtest.acks import Ack, AckFileBroken, read_acks
+from mex.money import parse_units
+from trading.engine.enums import OrderStatus, Side
+
 _CHUNK = 5_000
 _NAMED_MAX = 20
 """So many of a kind are named; the rest is only counted."""
 
 
-class Ack(NamedTuple):
-    """What the exchange acknowledged."""
+class Kept(NamedTuple):
+    """An order of the database; amounts in units of 10⁻⁸."""
 
-    order: int
     client_id: str
     symbol: str
+    side: int
+    price: int
+    quantity: int
+    status: int
+    executed: int
 
 
 class Verdict(msgspec.Struct):
     """What was found; good if nothing is missing and nothing is there twice."""
 
     acknowledged: int = 0
+    """Orders, and `canceled` cancels."""
+    canceled: int = 0
     in_database: int = 0
+    """Of the orders."""
     missing_count: int = 0
     twice_count: int = 0
     missing: list[str] = []
@@ -54,10 +67,6 @@ class Verdict(msgspec.Struct):
         return not self.missing_count and not self.twice_count
 
 
-class AckFileBroken(Exception):
-    """Raised when a file of acknowledgements cannot be read: a run that cannot be checked has not passed."""
-
-
 class Seen:
     """A set of ids that costs a bit each, since an hour has millions of them, all near each other."""
 
@@ -72,16 +81,6 @@ class Seen:
         was_there = bool(self._bits[place] >> bit & 1)
         self._bits[place] |= 1 << bit
         return was_there
-
-
-def read_acks(path: Path) -> Iterator[Ack]:
-    """Yield the acknowledgements of a file. Raises AckFileBroken for a line that is none."""
-    with path.open() as lines:
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if len(words) != 3 or not words[0].isdecimal():
-                raise AckFileBroken(f"{path}:{number}: {line.strip()!r} is no acknowledgement")
-            yield Ack(int(words[0]), words[1], words[2])
 
 
 def verify(paths: Sequence[Path], prefix: str) -> Verdict:
@@ -99,19 +98,44 @@ def verify(paths: Sequence[Path], prefix: str) -> Verdict:
 def _compare(chunk: Sequence[Ack], seen: Seen, verdict: Verdict) -> None:
     from trading.models import Order
 
-    rows = Order.objects.filter(id__in=[ack.order for ack in chunk])
-    found = {row[0]: row[1:] for row in rows.values_list("id", "client_order_id", "market__symbol")}
+    rows = Order.objects.filter(id__in=[ack.order for ack in chunk]).values_list(
+        "id", "client_order_id", "market__symbol", "side", "price", "quantity", "status", "executed"
+    )
+    found = {row[0]: Kept(*row[1:]) for row in rows}
     for ack in chunk:
+        wrong = wrong_with(ack, found.get(ack.order))
+        if wrong:
+            verdict.note_missing(wrong)
+        if ack.is_cancel:
+            verdict.canceled += 1
+            continue
         verdict.acknowledged += 1
+        verdict.in_database += not wrong
         if seen.add(ack.order):
             verdict.note_twice(f"order {ack.order} was acknowledged twice, the second time as {ack.client_id}")
-        row = found.get(ack.order)
-        if row is None:
-            verdict.note_missing(f"order {ack.order} ({ack.client_id}, {ack.symbol}) is not there")
-        elif row != (ack.client_id, ack.symbol):
-            verdict.note_missing(f"order {ack.order} is {row[0]} of {row[1]}, not {ack.client_id} of {ack.symbol}")
-        else:
-            verdict.in_database += 1
+
+
+def wrong_with(ack: Ack, kept: Kept | None) -> str:
+    """Return in what an order is not as it was acknowledged, or "".  [pure]"""
+    order = f"order {ack.order} ({ack.client_id}, {ack.symbol})"
+    if kept is None:
+        return f"{order} is not there"
+    pairs = zip(Kept._fields, kept, _told(ack, kept), strict=True)
+    differences = [f"{name} {there}, not {said}" for name, there, said in pairs if there != said]
+    return f"{order}: {', '.join(differences)}" if differences else ""
+
+
+def _told(ack: Ack, kept: Kept) -> Kept:
+    """Return the order as an acknowledgement told it; what that leaves open is as it is there."""
+    status, executed = OrderStatus[ack.status], parse_units(ack.executed)
+    if status.is_open and kept.executed >= executed:
+        status, executed = OrderStatus(kept.status), kept.executed  # it may have gone on since
+    told = kept._replace(symbol=ack.symbol, status=status, executed=executed)
+    if not ack.is_cancel:
+        told = told._replace(client_id=ack.client_id, side=Side[ack.side], quantity=parse_units(ack.quantity))
+    if ack.price != "-":
+        told = told._replace(price=parse_units(ack.price))
+    return told
 
 
 def _look_for_twins(prefix: str, verdict: Verdict) -> None:

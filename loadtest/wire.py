@@ -19,12 +19,14 @@ _CANCEL_REPLACE_FAILED = -2022
 
 
 class Placed(msgspec.Struct):
-    """What became of an order."""
+    """What became of an order; of a cancel-replace, of both."""
 
     orderId: int = -1
     clientOrderId: str = ""
     symbol: str = ""
     status: str = ""
+    executedQty: str = ""
+    cancelResponse: "Placed | None" = None
     newOrderResponse: "Placed | None" = None
 
 

@@ -20,9 +20,14 @@ def accept(number: int, request: dict[str, Any]) -> dict[str, Any]:
         "clientOrderId": params.get("newClientOrderId", ""),
         "symbol": params.get("symbol", ""),
         "status": "NEW",
+        "executedQty": "0.00000000",
     }
+    canceled = {"orderId": int(params.get("orderId") or params.get("cancelOrderId") or 0), "symbol": placed["symbol"]}
+    canceled |= {"status": "CANCELED", "executedQty": "0.00000000"}
     if request["method"] == "order.cancelReplace":
-        return {"status": 200, "result": {"newOrderResponse": placed}}
+        return {"status": 200, "result": {"cancelResponse": canceled, "newOrderResponse": placed}}
+    if request["method"] == "order.cancel":
+        return {"status": 200, "result": canceled}
     return {"status": 200, "result": placed}
 
 

@@ -5,8 +5,16 @@ from typing import Any
 
 CAPACITY = 2_000
 KNEE = 1_900
-ROLES = {"engine": 0.48, "web": 0.5, "workers": 0.02, "valkey": 0.06, "postgres": 0.22, "generator": 0.12}
-MEGABYTES = {"engine": 140, "web": 120, "workers": 210, "valkey": 24, "postgres": 180, "bitcoind": 260, "anvil": 90}
+ROLES = {"engine": 0.48, "web": 0.5, "worker-chains": 0.02, "valkey": 0.06, "postgres": 0.22, "generator": 0.12}
+MEGABYTES = {
+    "engine": 140,
+    "web": 120,
+    "worker-chains": 210,
+    "valkey": 24,
+    "postgres": 180,
+    "bitcoind": 260,
+    "anvil": 90,
+}
 
 
 def made_result() -> dict[str, Any]:
@@ -38,7 +46,7 @@ def made_result() -> dict[str, Any]:
 
 def made_verification(acknowledged: int) -> dict[str, Any]:
     """Return a verification that found nothing wrong."""
-    counted = {"acknowledged": acknowledged, "in_database": acknowledged}
+    counted = {"acknowledged": acknowledged, "canceled": acknowledged // 3, "in_database": acknowledged}
     wrong = {"missing_count": 0, "missing": [], "twice_count": 0, "twice": []}
     return {**counted, **wrong, "audit": "clean", "ok": True}
 
@@ -70,7 +78,7 @@ def made_step(chance: random.Random, kind: str, offered: int, seconds: int) -> d
         "rss_mb": rows[-1]["rss_mb"],
         "queue": {"waiting_max": max(row["waiting"] for row in rows), "stream_max": max(row["stream"] for row in rows)},
         "commits": {"count": 90 * seconds, "size_mean": acked / (90 * seconds), "size_max": 256},
-        "market_data": {"frames": 2_000 * seconds, "gaps": 0, "lag_p99_ms": p99 * 1.1},
+        "market_data": {"readers": 20, "frames": 2_000 * seconds, "gaps": 0, "lag_p99_ms": p99 * 1.1},
         "background": {
             "pages": {"sent": 5 * seconds, "failed": 0, "p99_ms": 35.0 + p99},
             "rest": {"sent": 10 * seconds, "failed": 0, "p99_ms": 12.0 + p99},

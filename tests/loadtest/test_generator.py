@@ -1,5 +1,6 @@
 """The generator as the controller runs it: open loop, latency from the intended time, refusals apart from errors."""
 
+import asyncio
 import os
 import signal
 import time
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.acks import AckFile, read_acks
 from loadtest.arrivals import poisson
 from loadtest.children import Child, ChildFailed
+from loadtest.generator import Generator
 from loadtest.histogram import Histogram
 from loadtest.markets import MARKETS
 from loadtest.messages import Run, Second, Setup, Times, User
@@ -20,25 +23,27 @@ from tests.loadtest.fake_exchange import FakeExchange, accept, refuse
 Start = Callable[..., "Child[Second]"]
 
 
+def setup_for(url: str, acks: Path, mix: str = "place=1", connections: int = 2) -> Setup:
+    return Setup(
+        url=url,
+        users=[User("a@example.com", "key", "secret")],
+        markets=list(MARKETS.values()),
+        mix=parse_mix(mix),
+        seed="seed",
+        prefix="lt-",
+        acks=str(acks),
+        connections=connections,
+        open_orders=10_000,
+        user_streams=True,
+    )
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     children: list[Child[Second]] = []
 
-    def make(
-        mex: FakeExchange | str, *, mix: str = "place=1", connections: int = 2, **changes: object
-    ) -> Child[Second]:
-        setup = Setup(
-            url=mex if isinstance(mex, str) else mex.url,
-            users=[User("a@example.com", "key", "secret")],
-            markets=list(MARKETS.values()),
-            mix=parse_mix(mix),
-            seed="seed",
-            prefix="lt-",
-            acks=str(tmp_path / "acks.txt"),
-            connections=connections,
-            open_orders=10_000,
-            user_streams=True,
-        )
+    def make(mex: FakeExchange | str, *, mix: str = "place=1", connections: int = 2) -> Child[Second]:
+        setup = setup_for(mex if isinstance(mex, str) else mex.url, tmp_path / "acks.txt", mix, connections)
         child = Child(
             "loadtest.generator", setup, Second, environment=os.environ, log=tmp_path / f"log-{len(children)}"
         )
@@ -69,7 +74,9 @@ def quantile_ms(times: Times, part: float) -> float:
 
 def test_what_is_sent_and_acknowledged_is_counted_and_written_down(start: Start, tmp_path: Path) -> None:
     with FakeExchange() as mex:
-        whole = all_of(start(mex, mix="place=60,cancel=25,cross=10,replace=5"), Run(200, 1.5, 10, 1))
+        child = start(mex, mix="place=60,cancel=25,cross=10,replace=5")
+        whole = all_of(child, Run(200, 1.5, 10, 1))
+        child.close()
 
         sent = list(poisson(200, "seed:1", 1.5))
         assert whole.sent == whole.acked == len(mex.requests) == len(sent)
@@ -80,14 +87,21 @@ def test_what_is_sent_and_acknowledged_is_counted_and_written_down(start: Start,
         assert whole.latency.histogram().total == whole.sent - whole.kinds["cancel"]
         assert whole.late.histogram().total == whole.sent
 
-        orders = [
-            (number + 1, request["params"])
-            for number, request in enumerate(mex.requests)
-            if request["method"] != "order.cancel"
-        ]
-        lines = {f"{number} {params['newClientOrderId']} {params['symbol']}" for number, params in orders}
-        assert set((tmp_path / "acks.txt").read_text().splitlines()) == lines
-        assert len(lines) == len(orders)
+    acks = list(read_acks(tmp_path / "acks.txt"))
+    orders = {
+        (number + 1, request["params"]["newClientOrderId"], request["params"]["symbol"])
+        for number, request in enumerate(mex.requests)
+        if request["method"] != "order.cancel"
+    }
+    cancels = {
+        int(params["orderId"] if request["method"] == "order.cancel" else params["cancelOrderId"])
+        for request in mex.requests
+        if request["method"] != "order.place"
+        for params in [request["params"]]
+    }
+    assert {ack[:3] for ack in acks if not ack.is_cancel} == orders
+    assert {ack.order for ack in acks if ack.is_cancel} == cancels
+    assert len(acks) == len(orders) + len(cancels)
 
 
 def test_a_stall_is_charged_to_every_order_that_was_meant_to_be_sent_in_it(start: Start) -> None:
@@ -143,6 +157,36 @@ def test_everything_else_is_an_error(start: Start, code: int) -> None:
     assert (whole.refused, whole.errors, whole.acked) == ({}, {str(code): whole.sent}, 0)
 
 
+def test_what_is_acknowledged_after_it_was_given_up_must_be_kept_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Second] = []
+    monkeypatch.setattr("loadtest.generator.LOST_AFTER_S", 0.2)
+    monkeypatch.setattr("loadtest.generator.say", told.append)
+    path = tmp_path / "acks.txt"
+
+    async def course(mex: FakeExchange) -> None:
+        with path.open("a") as file:
+            generator = Generator(setup_for(mex.url, path), AckFile(file))
+            await generator.open()
+            await generator.run(Run(50, 0.5, 10, 1))
+            monkeypatch.undo()
+            monkeypatch.setattr("loadtest.generator.say", told.append)
+            # Answers come in order: with those to these requests, all to those before have come.
+            await generator.run(Run(100, 2, 10, 2))
+            await generator.close()
+
+    with FakeExchange(stall=(0, 1.0)) as mex:
+        asyncio.run(course(mex))
+
+    whole = Second(t=0)
+    for second in told:
+        add(whole, second)
+    assert set(whole.errors) == {"no answer"}
+    assert whole.acked + whole.errors["no answer"] == whole.sent
+    assert len(list(read_acks(path))) == len(mex.requests) == whole.sent
+
+
 def test_a_cancel_that_came_too_late_is_answered_rightly(start: Start) -> None:
     def answer(number: int, request: dict[str, object]) -> dict[str, object]:
         return (refuse(-2011) if request["method"] == "order.cancel" else accept)(number, request)
@@ -177,7 +221,7 @@ def test_it_ends_with_its_input_in_the_middle_of_a_step_and_keeps_what_was_ackno
 
         child.close()
 
-        acks = (tmp_path / "acks.txt").read_text().splitlines()
+        acks = list(read_acks(tmp_path / "acks.txt"))
         assert second.acked > 0
         assert second.acked <= len(acks) <= len(mex.requests)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.instance import ROOT, without_settings
+from loadtest.acks import read_acks
 
 _TIMEOUT_S = 400.0
 
@@ -36,8 +37,10 @@ def test_a_whole_run_verifies_what_was_acknowledged(tmp_path: Path) -> None:
     assert verification["audit"] == "clean"
     assert verification["missing"] == verification["twice"] == []
     # Warm-up and steps: what generators counted, and what they wrote down.
-    acks = [line for path in kept.glob("acks-*.txt") for line in path.read_text().splitlines()]
-    assert len(acks) == verification["acknowledged"] == verification["in_database"] > 0
+    acks = [ack for path in kept.glob("acks-*.txt") for ack in read_acks(path)]
+    assert len(acks) == verification["acknowledged"] + verification["canceled"]
+    assert verification["in_database"] == verification["acknowledged"] > 0
+    assert verification["canceled"] > 0
     steps = result["steps"]
     assert {step["kind"] for step in steps} >= {"ramp", "soak", "overload", "recovery"}
     assert [step["name"] for step in steps if step["market_data"]["gaps"]] == []
@@ -45,9 +48,18 @@ def test_a_whole_run_verifies_what_was_acknowledged(tmp_path: Path) -> None:
     assert sum(step["background"]["pages"]["sent"] for step in steps) > 0
     assert sum(step["background"]["deposits"]["sent"] for step in steps) > 0
     assert sum(step["commits"]["count"] for step in steps) > 0
-    assert {"engine", "web", "workers", "valkey", "bitcoind", "anvil", "generator", "background"} <= set(
-        steps[0]["rss_mb"]
-    )
+    assert {
+        "engine",
+        "web",
+        "worker-chains",
+        "worker-signer",
+        "beat",
+        "valkey",
+        "bitcoind",
+        "anvil",
+        "generator",
+        "background",
+    } <= set(steps[0]["rss_mb"])
     assert result["knee"]["sentence"] in done.stdout
     assert "verification passed" in done.stdout
     assert report.read_text().startswith("<!")
@@ -57,7 +69,19 @@ def test_a_whole_run_verifies_what_was_acknowledged(tmp_path: Path) -> None:
 
 def test_a_run_that_is_asked_to_end_verifies_what_was_acknowledged_and_leaves_nothing_behind(tmp_path: Path) -> None:
     result_file, kept = tmp_path / "result.json", tmp_path / "kept"
-    words = ["--quick", "--soak-only", "20", "--soak-seconds", "3600", "--json", str(result_file), "--keep", str(kept)]
+    words = [
+        "--quick",
+        "--p99-ms",
+        "60000",
+        "--soak-only",
+        "20",
+        "--soak-seconds",
+        "3600",
+        "--json",
+        str(result_file),
+        "--keep",
+        str(kept),
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "launcher.manage", "--data", str(tmp_path / "unused"), "loadtest", *words],
         env={**without_settings(os.environ), "PYTHONPATH": str(ROOT)},
@@ -79,6 +103,17 @@ def test_a_run_that_is_asked_to_end_verifies_what_was_acknowledged_and_leaves_no
     assert result["verification"]["ok"]
     assert result["verification"]["acknowledged"] > 0
     assert list((kept / "data" / "run").glob("*.pid")) == []
+
+
+def test_a_soak_that_does_not_hold_has_failed_though_all_is_kept(tmp_path: Path) -> None:
+    result_file = tmp_path / "result.json"
+    words = ["--quick", "--soak-only", "20", "--p99-ms", "0.001", "--json", str(result_file)]
+
+    done = manage(tmp_path / "unused", *words)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FAILED: soak 20/s: p99 of " in done.stdout
+    assert json.loads(result_file.read_text())["verification"]["ok"]
 
 
 def test_without_a_running_instance_it_says_how_to_start_one(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_step_is_the_sum_of_its_seconds() -> None:
     assert (step["cpu"], step["rss_mb"]) == ({"web": 0.6}, {"web": 120.0})
     assert step["queue"] == {"waiting_max": 50, "stream_max": 3}
     assert step["commits"] == {"count": 15, "size_mean": 26.667, "size_max": 40.0}
-    assert step["market_data"] == {"frames": 15, "gaps": 0, "closes": 0, "lag_p99_ms": 3.0}
+    assert step["market_data"] == {"readers": 0, "frames": 15, "gaps": 0, "closes": 0, "lag_p99_ms": 3.0}
     assert step["background"]["pages"] == {"sent": 6, "failed": 3, "p99_ms": 40.0}
     assert step["background"]["deposits"] == {"sent": 3, "credited": 0}
     assert step["background"]["failures"] == ["no"] * 3

@@ -56,4 +56,4 @@ def test_processes_of_an_instance_are_known_by_their_files(tmp_path: Path) -> No
     for name, text in (("engine", "12 34 boot"), ("worker-chains", "13 35 boot"), ("miner", "14 3 boot"), ("web", "")):
         (tmp_path / "run" / f"{name}.pid").write_text(text)
 
-    assert instance_roots(tmp_path) == {12: "engine", 13: "workers", 14: "workers"}
+    assert instance_roots(tmp_path) == {12: "engine", 13: "worker-chains", 14: "miner"}

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.verdict import Limit, broken, change, grown, limit_of, recovery_s, sentence
+from loadtest.verdict import Limit, broken, change, drifted, failures, grown, limit_of, recovery_s, sentence
+
+MARKET_DATA = {"readers": 20, "frames": 900, "gaps": 0, "closes": 0}
 
 
 def step(**changes: Any) -> dict[str, Any]:
@@ -18,7 +20,8 @@ def step(**changes: Any) -> dict[str, Any]:
         "latency_ms": {"p99": 20.0},
         "cancel_latency_ms": {"p99": 20.0},
         "late_ms": {"p99": 1.0},
-        "market_data": {"gaps": 0},
+        "acked": 9_500,
+        "market_data": MARKET_DATA,
         "queue": {"waiting_max": 10, "stream_max": 0},
         "commits": {"count": 200, "size_mean": 50.0},
         "cpu": {"web": 0.5, "engine": 0.3, "generator": 0.2, "other": 0.1},
@@ -33,7 +36,10 @@ def step(**changes: Any) -> dict[str, Any]:
         ({"errors": 10}, ""),
         ({"errors": 11}, "0.11 % errors, more than 0.1 %"),
         ({"refused": 500}, "5 % refused"),
-        ({"market_data": {"gaps": 2}}, "2 gaps in the market data"),
+        ({"market_data": MARKET_DATA | {"gaps": 2}}, "2 gaps in the market data"),
+        ({"market_data": MARKET_DATA | {"closes": 3}}, "readers of market data lost their connection 3 times"),
+        ({"market_data": MARKET_DATA | {"frames": 0}}, "no market data came"),
+        ({"market_data": MARKET_DATA | {"frames": 0, "readers": 0}}, ""),
         ({"latency_ms": {"p99": 50.0}}, ""),
         ({"latency_ms": {"p99": 50.4}}, "p99 of 50 ms, more than 50 ms"),
         ({"cancel_latency_ms": {"p99": 70.0}}, "p99 of 70 ms, more than 50 ms"),
@@ -45,7 +51,7 @@ def step(**changes: Any) -> dict[str, Any]:
         ),
         ({"p99_max_ms": 500.0, "latency_ms": {"p99": 400.0}, "late_ms": {"p99": 200.0}}, ""),
         ({"p99_max_ms": 500.0, "latency_ms": {"p99": 600.0}}, "p99 of 600 ms, more than 500 ms"),
-        ({"sent": 0, "latency_ms": {}, "cancel_latency_ms": {}, "late_ms": {}}, ""),
+        ({"sent": 0, "acked": 0, "latency_ms": {}, "cancel_latency_ms": {}, "late_ms": {}}, ""),
     ],
 )
 def test_what_is_broken_is_told(changes: dict[str, Any], said: str) -> None:
@@ -98,10 +104,10 @@ def test_the_limit_is_what_the_measurements_say(changes: dict[str, Any], name: s
     assert limit_of(step(**changes), 2) == Limit(name, because)
 
 
-def test_a_busy_generator_that_is_in_time_is_no_limit() -> None:
-    cpu = {"web": 0.95, "generator": 0.96, "other": 0.0}
-
-    assert limit_of(step(cpu=cpu), 2).name == "web"
+@pytest.mark.parametrize("busy", ["generator", "background", "controller", "postgres"])
+def test_a_core_of_the_test_itself_or_of_many_processes_is_no_limit(busy: str) -> None:
+    assert limit_of(step(cpu={"web": 0.91, busy: 0.95}), 2).name == "web"
+    assert limit_of(step(cpu={"web": 0.5, busy: 0.95}), 2).name == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -127,21 +133,25 @@ def test_the_sentence(held: float, broke: float, limit: Limit | None, said: str)
         ([10.0, 10.0, 10.0], 0.0),
         ([900.0, 300.0, 40.0, 20.0], 2.0),
         ([900.0, 40.0, 60.0, 20.0, 20.0], 3.0),
-        ([900.0, 300.0, 40.0], 2.0),
+        ([900.0, 300.0, 40.0], None),
         ([900.0, None, 300.0], None),
         ([], None),
     ],
 )
 def test_it_has_recovered_after_two_good_seconds(p99: list[float | None], found: float | None) -> None:
-    rows = [{"t": place + 1.0, "p99": each, "refused": 0} for place, each in enumerate(p99)]
-
-    assert recovery_s(step(rows=rows)) == found
+    assert recovery_s(step(rows=[second(place, p99=each) for place, each in enumerate(p99)])) == found
 
 
-def test_it_has_not_recovered_while_it_refuses() -> None:
-    rows = [{"t": place + 1.0, "p99": 5.0, "refused": each} for place, each in enumerate([9, 9, 0, 0])]
+@pytest.mark.parametrize("bad", [{"refused": 9}, {"errors": 1}, {"cancel_p99": 51.0}])
+def test_it_has_not_recovered_while_anything_is_wrong(bad: dict[str, Any]) -> None:
+    rows = [second(0, **bad), second(1, **bad), second(2), second(3)]
 
     assert recovery_s(step(rows=rows)) == 2.0
+
+
+def second(place: int, **changes: Any) -> dict[str, Any]:
+    """Return the row of a second in which all was well, with changes."""
+    return {"t": place + 1.0, "p99": 5.0, "cancel_p99": None, "refused": 0, "errors": 0} | changes
 
 
 def soak(*web_mb: float) -> dict[str, tuple[float, float]]:
@@ -158,3 +168,52 @@ def test_memory_that_grew_too_much_is_told_but_for_nodes(percent: float, said: l
     changes = soak(50, 90, 100, 100, 100, 100, 110, 130) | {"anvil": (79.0, 173.0)}
 
     assert grown(changes, percent) == said
+
+
+def test_a_cache_that_fills_is_no_growth_below_its_bound() -> None:
+    assert grown({"valkey": (12.0, 250.0)}, 25.0) == []
+    assert grown({"valkey": (260.0, 290.0)}, 10.0) == []
+    assert grown({"valkey": (260.0, 330.0)}, 10.0) == ["valkey grew from 260 to 330 MB"]
+
+
+@pytest.mark.parametrize(
+    ("after", "percent", "said"),
+    [(35.0, 50.0, []), (35.1, 50.0, ["the p99 of a second drifted from 20 to 35 ms"]), (5.0, 0.0, [])],
+)
+def test_a_latency_that_drifts_is_told(after: float, percent: float, said: list[str]) -> None:
+    assert drifted({"p99": (20.0, after)}, percent) == said
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    """Return what `failures` looks at, of a soak that held, with changes."""
+    change = {"web": (100.0, 120.0), "p99": (10.0, 30.0)}
+    held = step(name="soak 100/s", broken="", change=change)
+    return {
+        "options": {"soak_only": 100.0, "growth_max": None, "drift_max": None},
+        "interrupted": False,
+        "steps": [held],
+        "verification": {"ok": True, "acknowledged": 1},
+    } | changes
+
+
+SOAK = {"soak_only": 100.0, "growth_max": None, "drift_max": None}
+BROKEN = [step(name="soak 100/s", broken="p99 of 80 ms, more than 50 ms")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"verification": {"ok": False, "acknowledged": 1}}, ["not all is kept as it was acknowledged"]),
+        ({"verification": {"ok": True, "acknowledged": 0}}, ["no order was acknowledged"]),
+        ({"verification": {"ok": True, "acknowledged": 0}, "interrupted": True}, []),
+        ({"options": SOAK | {"growth_max": 10.0}}, ["web grew from 100 to 120 MB"]),
+        ({"options": SOAK | {"growth_max": 25.0}}, []),
+        ({"options": SOAK | {"drift_max": 100.0}}, ["the p99 of a second drifted from 10 to 30 ms"]),
+        ({"options": SOAK | {"drift_max": 200.0}}, []),
+        ({"steps": BROKEN}, ["soak 100/s: p99 of 80 ms, more than 50 ms"]),
+        ({"steps": BROKEN, "options": SOAK | {"soak_only": None}}, []),
+    ],
+)
+def test_a_run_fails_for_what_it_was_to_show(changes: dict[str, Any], said: list[str]) -> None:
+    assert failures(result(**changes)) == said
