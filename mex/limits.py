@@ -14,6 +14,14 @@ as much room again, so that a client that is behind can still get out."""
 SEND_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 """What one slow websocket reader may leave unread before it is closed with a reason."""
 
+MESSAGES_WAITING_MAX = 256
+"""Messages of one websocket that its application has not taken yet, above which nothing more is read from it: in all no
+more than what a slow reader may leave, when each is as long as it may be."""
+
+PING_INTERVAL_S = 20
+PING_TIMEOUT_S = 60
+"""How long a client has to answer a ping. Source: the API's documentation, "WebSocket Streams", general information."""
+
 SUBSCRIPTIONS_PER_CONNECTION_MAX = 1_024
 """Streams on one connection. Source: docs/api.md."""
 
@@ -76,6 +84,10 @@ CLIENT_ORDER_ID_CHARS_MAX = 36
 # --- wallets -------------------------------------------------------------------------------------
 RPC_TIMEOUT_S = 10.0
 """A node that does not answer for so long counts as unavailable; the next tick asks again."""
+
+RPC_BATCH_CALLS_MAX = 500
+"""Calls in one JSON-RPC request; more go in several. geth answers nothing of one with more than 1,000 unless it is told
+otherwise, providers allow less. Source: docs/networks.md."""
 
 ADDRESS_POOL_SIZE = 100
 """Unassigned deposit addresses kept ready for each asset, so that pages never wait for a node."""

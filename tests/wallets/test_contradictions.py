@@ -253,9 +253,14 @@ def test_what_was_given_back_is_not_sent_again_when_the_chain_loses_it_once_more
     sign(hot, usdt)
     ethereum_gaps_fill(asset=Asset.objects.get(code="ETH"), node=hot.node)
     finish(hot, booked, blocks=4)
+    for _ in range(2):
+        follow(hot, booked)  # until the fees are right: the filler is final, and its family not in doubt any more
+    settled = (ChainTransaction.objects.filter(fee_in_doubt=True).count(), ChainTransaction.objects.earliest("pk"))
+    mined_again(hot, booked, lambda: code(""))  # the chain loses the filler, too
 
     received = hot.node.token_balances(usdt.contract, [first.address, second.address])
     assert received == {first.address: 0, second.address: 99 * DOLLAR}
+    assert (settled[0], settled[1].contradiction_note) == (0, "decided by desk 3")
     assert (status(first), status(second)) == ("rejected", "confirmed")
     assert rows() == [("withdrawal", 0, "confirmed"), ("withdrawal", 1, "confirmed"), ("filler", 0, "confirmed")]
     assert booked.balance(rich.pk, usdt.pk) == (899 * UNITS, 0)

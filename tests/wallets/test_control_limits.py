@@ -11,10 +11,10 @@ from django.utils import timezone
 from accounts.models import User
 from mex.errors import MexError, WithdrawalLimitExceeded
 from tests.wallets.books import Books
-from tests.wallets.control import ONE, advance, ask, limit
+from tests.wallets.control import ONE, advance, ask, limit, sign
 from wallets.control.ending import withdrawal_cancel
 from wallets.control.limits import quota_of
-from wallets.models import Asset, TierLimit, Withdrawal, WithdrawalRules, WithdrawalTier
+from wallets.models import Asset, ChainTransaction, TierLimit, Withdrawal, WithdrawalRules, WithdrawalTier
 
 
 @pytest.fixture
@@ -59,6 +59,20 @@ def test_what_was_not_paid_does_not_count(btc: Asset, books: Books, rich: User, 
     Withdrawal.objects.filter(pk=first.pk).update(status=status)
 
     ask(rich, btc, books, 10 * ONE)
+
+
+@pytest.mark.parametrize(("ended", "counts"), [("failed", True), ("confirmed", False)])
+def test_what_was_sent_in_vain_counts_and_what_was_undone_later_does_not(
+    btc: Asset, books: Books, rich: User, ended: str, counts: bool
+) -> None:
+    """Its gas was ours: whoever repeats it comes to an end. What operators gave back is nobody's doing."""
+    first = ask(rich, btc, books, 10 * ONE)
+    advance(books, first)
+    assert sign(first.pk)
+    ChainTransaction.objects.update(status=ended)
+    Withdrawal.objects.filter(pk=first.pk).update(status="rejected")
+
+    assert quota_of(rich.pk, btc).used == (10 * ONE if counts else 0)
 
 
 def test_cancelling_gives_the_room_back_at_once(btc: Asset, books: Books, rich: User) -> None:

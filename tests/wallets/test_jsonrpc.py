@@ -1,5 +1,6 @@
 """The client against nodes that answer, refuse, hang up and hang."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ class OddServer:
         self.port = self.listener.getsockname()[1]
         self.behaviours = behaviours
         self.requests = 0
+        self.bodies: list[bytes] = []
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
 
@@ -30,9 +32,11 @@ class OddServer:
                 return  # closed
             with connection:
                 for answer in behaviour.split(b"|"):
-                    if not _read_request(connection):
+                    body = _read_request(connection)
+                    if body is None:
                         break
                     self.requests += 1
+                    self.bodies.append(body)
                     if answer == b"hang":
                         connection.recv(65_536)
                     elif answer:
@@ -44,19 +48,19 @@ class OddServer:
         self.thread.join(5)
 
 
-def _read_request(connection: socket.socket) -> bool:
-    """Read one whole request; its headers and its body may come in pieces."""
+def _read_request(connection: socket.socket) -> bytes | None:
+    """Read one whole request and return its body; headers and body may come in pieces. None: there is none any more."""
     received = b""
     while b"\r\n\r\n" not in received:
         piece = connection.recv(65_536)
         if not piece:
-            return False
+            return None
         received += piece
     head, _, body = received.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
         body += connection.recv(65_536)
-    return True
+    return body
 
 
 def ok(body: bytes) -> bytes:
@@ -143,6 +147,34 @@ def test_a_batch_answers_each_call_in_order(bitcoind: Bitcoind) -> None:
     assert answers[0] == "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
     assert isinstance(answers[1], ChainRefused)
     assert len(answers[2]) == 64
+
+
+def test_what_is_too_much_for_one_request_goes_in_several(servers: list[OddServer]) -> None:
+    """geth answers nothing of a batch of more than 1,000 calls; docs/networks.md promises 500."""
+
+    def answer(count: int) -> bytes:
+        return ok(json.dumps([{"jsonrpc": "2.0", "id": number, "result": number} for number in range(count)]).encode())
+
+    rpc = rpc_to(servers, b"|".join([answer(500), answer(500), answer(1)]))
+
+    answers = rpc.batch("double", [[number] for number in range(1_001)])
+
+    asked = [[call["params"] for call in json.loads(body)] for body in servers[0].bodies]
+    assert answers == [*range(500), *range(500), 0]
+    assert [len(calls) for calls in asked] == [500, 500, 1]
+    assert [number for calls in asked for (number,) in calls] == list(range(1_001))
+    rpc.close()
+
+
+def test_what_is_asked_for_in_several_requests_keeps_its_order(bitcoind: Bitcoind) -> None:
+    heights = [*(number % 2 for number in range(501)), 10**6]
+
+    answers = bitcoind.node.root.batch("getblockhash", [[height] for height in heights])
+
+    assert answers[:500] == [answers[0], answers[1]] * 250
+    assert answers[0] != answers[1]
+    assert isinstance(answers[501], ChainRefused)
+    assert bitcoind.node.root.batch("getblockhash", []) == []
 
 
 def test_a_password_may_have_any_character() -> None:

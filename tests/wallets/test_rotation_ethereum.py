@@ -215,9 +215,11 @@ def test_holes_in_the_nonces_of_an_old_hot_wallet_are_filled(hot: Anvil, eth: As
     old_hot = keys.hot_address()
     rotate()
     ethereum_sweep(asset=eth, node=hot.node, tokens=[usdt])
-    ChainTransaction.objects.filter(sender=old_hot).delete()
+    lost = ChainTransaction.objects.filter(sender=old_hot)
+    raw = lost.earliest("nonce").raw
+    lost.delete()
     other = ChainTransaction.objects.create(
-        asset=eth, fee_asset=eth, kind="filler", status="replaced", txid="0x01", raw="", sender=old_hot, nonce=0
+        asset=eth, fee_asset=eth, kind="filler", status="replaced", txid="0x01", raw=raw, sender=old_hot, nonce=0
     )
     ethereum_sweep(asset=eth, node=hot.node, tokens=[usdt])
     ethereum_gaps_fill(asset=eth, node=hot.node)

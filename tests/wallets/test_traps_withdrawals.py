@@ -37,6 +37,10 @@ TRAPS = {
     ),
     "a gap of nonces keeps all later ones waiting": f"{NONCES}.test_a_nonce_that_nothing_uses_is_filled_once",
     "nodes take replacements that others refuse": "test_fees_ethereum.test_every_replacement_keeps_the_rule",
+    "a filler for less than what waits is refused, and that pays": (
+        "test_fillers_ethereum.test_a_filler_outbids_what_the_node_put_back_into_its_pool"
+    ),
+    "anybody burns our gas": "test_trials_ethereum.test_what_would_burn_its_gas_is_not_signed_and_waits",
     "status 1 is no proof": f"{TOKENS}.test_a_token_that_returns_false_when_it_is_mined_was_not_paid",
     "a token returns nothing": f"{TOKENS}.test_tokens_arrive_to_the_last_unit_and_their_gas_is_booked_in_ether",
     "a token keeps a fee": f"{TOKENS}.test_a_token_that_keeps_a_fee_was_paid_all_the_same",

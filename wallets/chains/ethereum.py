@@ -31,8 +31,8 @@ GAS_PLAIN = 21_000
 GAS_CONTRACT = 100_000
 """Gas limit of a payment to a contract: enough for a wallet that notes a receipt, too little for mischief."""
 GWEI = 10**9
-_REVERTED = 3
-"""The code of a call that a contract refused."""
+REVERTED = 3
+"""The code of a call that a contract refused, by its own instruction to do so."""
 _TIP = GWEI
 
 
@@ -227,16 +227,19 @@ class EthereumNode:
             for address, code in zip(addresses, answers, strict=True)
         }
 
-    def are_refused(self, sender: str, payments: Sequence[tuple[str, int]]) -> list[bool]:
-        """Return for each payment of ether (to, wei) whether the contract there would refuse it now.
+    def complaints(
+        self, sender: str, payments: Sequence[tuple[str, int]], *, fee_per_gas: int, tip_per_gas: int
+    ) -> list[ChainRefused | None]:
+        """Return for each payment of ether (to, wei) to a contract what speaks against it now; None where nothing does.
 
-        Only where the node says that the contract did: that it cannot tell, or that funds are missing, is no refusal.
+        It is tried as it would be signed, with its gas limit and its fees (wei per gas): contracts see both. Only
+        `REVERTED` is surely the contract's own word. What else it does in vain has no code of its own, and may as well
+        be that funds are missing or that the node cannot tell.
         """
-        calls = [
-            [{"from": sender, "to": to, "value": hex(wei), "gas": hex(GAS_CONTRACT)}, "latest"] for to, wei in payments
-        ]
+        offer = {"gas": hex(GAS_CONTRACT), "maxFeePerGas": hex(fee_per_gas), "maxPriorityFeePerGas": hex(tip_per_gas)}
+        calls = [[{"from": sender, "to": to, "value": hex(wei), **offer}, "latest"] for to, wei in payments]
         answers = self.rpc.batch("eth_call", calls)
-        return [isinstance(answer, ChainRefused) and answer.code == _REVERTED for answer in answers]
+        return [answer if isinstance(answer, ChainRefused) else None for answer in answers]
 
     def token_gas(self, contract: str, transfers: Sequence[tuple[str, str, int]]) -> list[int | str]:
         """Return the gas that each transfer (sender, recipient, value) of a token would use now.

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mex.limits import RPC_TIMEOUT_S
+from mex.limits import RPC_BATCH_CALLS_MAX, RPC_TIMEOUT_S
 
 _WARMING_UP = -28
 
@@ -66,9 +66,23 @@ class JsonRpc:
         return _result(answer, method)
 
     def batch(self, method: str, arguments: Sequence[Sequence[object]]) -> list[Any]:
-        """Return one method's results for many argument lists, in order; a refused one is its ChainRefused."""
-        if not arguments:
-            return []
+        """Return one method's results for many argument lists, in order; a refused one is its ChainRefused.
+
+        In as many requests as it takes: a node refuses one that asks for too much as a whole, however often it is sent.
+        """
+        results: list[Any] = []
+        for start in range(0, len(arguments), RPC_BATCH_CALLS_MAX):
+            results += self._batch(method, arguments[start : start + RPC_BATCH_CALLS_MAX])
+        return results
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+        self._local.connection = None
+
+    def _batch(self, method: str, arguments: Sequence[Sequence[object]]) -> list[Any]:
         calls = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": list(args)}
             for number, args in enumerate(arguments)
@@ -84,13 +98,6 @@ class JsonRpc:
             except ChainRefused as refusal:
                 results.append(refusal)
         return results
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-        self._local.connection = None
 
     def _post(self, body: bytes, *, repeatable: bool) -> tuple[int, bytes]:
         kept = getattr(self._local, "connection", None)

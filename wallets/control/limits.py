@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from mex.errors import WithdrawalLimitExceeded
 from mex.limits import WITHDRAWAL_WINDOW_HOURS
-from wallets.models import Asset, TierLimit, Withdrawal, WithdrawalRules
+from wallets.models import Asset, ChainTransaction, TierLimit, Withdrawal, WithdrawalRules
 
 _Status = Withdrawal.Status
 _DOES_NOT_COUNT = (_Status.ENDING, _Status.CANCELLED, _Status.REJECTED)
@@ -74,5 +74,11 @@ def _used(user_id: int, now: datetime) -> dict[int, int]:
 
 
 def _counted(user_id: int, now: datetime) -> QuerySet[Withdrawal]:
+    """Return what was asked for and may leave, has left, or has cost us gas in vain: whoever repeats that has a limit.
+
+    What left and was undone on the chain, and given back, does not count.
+    """
     since = now - timedelta(hours=WITHDRAWAL_WINDOW_HOURS)
-    return Withdrawal.objects.filter(user_id=user_id, requested_at__gt=since).exclude(status__in=_DOES_NOT_COUNT)
+    burnt = Q(status=_Status.REJECTED, transaction__status=ChainTransaction.Status.FAILED)
+    counts = ~Q(status__in=_DOES_NOT_COUNT) | burnt
+    return Withdrawal.objects.filter(counts, user_id=user_id, requested_at__gt=since)

@@ -64,31 +64,58 @@ def contradiction_halt(row: ChainTransaction, succeeded: bool) -> None:
 
     To be called before that is stored, without a lock: whoever dies in between halts it at the next look.
     """
-    if _is_open(settled_by(row) or row, is_contradicted(row, succeeded)):
-        halt(row.asset, f"{subject(row)} was settled, and the chain says otherwise")
+    outcomes = [(settled_by(row) or row, is_contradicted(row, succeeded))]
+    outcomes += [(other, _is_undone(other)) for other in _beside(row)]
+    for one, contradicted in outcomes:
+        if _is_open(one, contradicted):
+            halt(one.asset, f"{subject(one)} was settled, and the chain says otherwise")
 
 
 def outcome_set(row: ChainTransaction, succeeded: bool) -> None:
-    """Take over what the chain says about a version that is final again; the caller has the lock, and saves both.
+    """Take over what the chain says about a version that is final again; the caller has the lock, and saves it.
 
-    Where it is another version than the final one it takes its place, with what was decided about it.
+    Where it is another version than the final one, for the same, it takes its place, with what was decided about it.
+    What was decided about a version for something else stays with that: a filler settles nothing.
     """
     settled, contradicted = settled_by(row), is_contradicted(row, succeeded)
-    if settled is not None and settled.pk != row.pk:
-        row.status, row.confirmed_at = settled.status, settled.confirmed_at
-        row.contradiction_note = settled.contradiction_note
-        versions_of(row).exclude(pk=row.pk).filter(status__in=FINAL).update(status=Status.REPLACED)
-    versions_of(row).exclude(pk=row.pk).update(contradicted_at=None, contradiction_note="")
+    others = versions_of(row).exclude(pk=row.pk)
+    if settled is not None:
+        if settled.pk != row.pk:
+            row.status, row.confirmed_at = settled.status, settled.confirmed_at
+            row.contradiction_note = settled.contradiction_note
+        # With it a filler ends: sent again after another reorganisation, it would take the nonce of what is settled.
+        ended = others.filter(Q(kind=row.kind) | Q(kind=Kind.FILLER), status__in=FINAL)
+        ended.update(status=Status.REPLACED)
+    others.filter(kind=row.kind).update(contradicted_at=None, contradiction_note="")
     row.contradicted_at = (row.contradicted_at or timezone.now()) if contradicted else None
     if row.status == Status.FAILED and succeeded and not contradicted:
         row.status = Status.CONFIRMED
+    _say(row, contradicted, "was mined again with its effect" if succeeded else "was mined again without effect")
+    for other in _beside(row):
+        undone = _is_undone(other)
+        other.contradicted_at = (other.contradicted_at or timezone.now()) if undone else None
+        other.save(update_fields=["contradicted_at"])
+        _say(other, undone, f"has lost its nonce to {row.kind} {row.txid}")
+
+
+def _beside(row: ChainTransaction) -> Sequence[ChainTransaction]:
+    """Return the versions for something else about which the chain or operators have said something."""
+    return list(versions_of(row).filter(TOUCHED).exclude(kind=row.kind).select_related("asset").order_by("pk"))
+
+
+def _is_undone(other: ChainTransaction) -> bool:
+    """Return whether a version was settled as done, which has no effect where something else has its nonce."""
+    return other.status == Status.CONFIRMED
+
+
+def _say(row: ChainTransaction, contradicted: bool, what: str) -> None:
     if _is_open(row, contradicted):
         log.error(
             "%s was settled as %s, and its transaction %s %s: an operator has to decide, nothing is paid by itself",
             subject(row),
             "done" if row.status == Status.CONFIRMED else "failed",
             row.txid,
-            "was mined again with its effect" if succeeded else "was mined again without effect",
+            what,
         )
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from mex.money import units_to_chain
 from wallets.chains import keys
-from wallets.chains.ethereum import GAS_PLAIN, EthereumNode
+from wallets.chains.ethereum import GAS_PLAIN, REVERTED, EthereumNode
 from wallets.chains.health import say_once, say_over
 from wallets.control.ending import is_endable, withdrawal_end
 from wallets.lock_objects import asset_lock, withdrawal_lock
@@ -53,7 +53,7 @@ class _Budget:
 def ethereum_sign(*, asset: Asset, node: EthereumNode, aside: Aside | None = None) -> None:
     """Sign and store one transaction for each withdrawal of ether, or of a token, that can be paid; nothing is sent.
 
-    What a token's contract refuses is put `aside` and tried again ever less often; it does not hide others. Raises
+    What a contract would not take now is put `aside` and tried again ever less often; it does not hide others. Raises
     ChainUnavailable or ChainRefused.
     """
     aside = Aside() if aside is None else aside
@@ -68,28 +68,39 @@ def ethereum_sign(*, asset: Asset, node: EthereumNode, aside: Aside | None = Non
     hot = keys.hot_address()
     for start in range(0, len(waiting), _BATCH):
         rows = waiting[start : start + _BATCH]
-        calls = _token_calls(asset, rows, node, hot) if asset.is_token else _coin_calls(asset, rows, node, hot)
-        payments = [(row, call) for row, call in zip(rows, calls, strict=True) if call]
         if asset.is_token:
-            aside.take(row.pk for row, _ in payments)
-            for pk in {row.pk for row in rows} - {row.pk for row, _ in payments}:
-                aside.put(pk)
+            payments = _token_calls(asset, rows, node, hot, aside)
+        else:
+            payments = _coin_calls(asset, rows, fees, node, aside)
+        aside.take(row.pk for row, _ in payments)
         _store(asset, payments, fees, hot, node)
 
 
-def _coin_calls(asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str) -> list[Call | None]:
-    """Return the calls that pay ether; None for what a contract refuses, which is given back without paying for gas."""
+def _coin_calls(
+    asset: Asset, waiting: Sequence[Withdrawal], fees: Fees, node: EthereumNode, aside: Aside
+) -> list[tuple[Withdrawal, Call]]:
+    """Return the calls that pay ether, of what can be paid now: nothing is signed that would only burn gas.
+
+    What a contract refuses is given back. Any other complaint may be the contract's fault or the node's, or funds may
+    be missing: it proves nothing against the withdrawal, which is put aside and tried again.
+    """
     limits = node.gas_limits([row.address for row in waiting])
     calls = {
         row.pk: Call(row.address, units_to_chain(row.amount - row.fee, asset.chain_decimals), limits[row.address])
         for row in waiting
     }
     contracts = [row for row in waiting if calls[row.pk].gas > GAS_PLAIN]
-    answers = node.are_refused(hot, [(row.address, calls[row.pk].wei) for row in contracts])
-    refused = {row.pk for row, answer in zip(contracts, answers, strict=True) if answer}
-    for pk in refused:
-        _refuse(pk)
-    return [None if row.pk in refused else calls[row.pk] for row in waiting]
+    trials = [(row.address, calls[row.pk].wei) for row in contracts]
+    complaints = node.complaints(keys.hot_address(), trials, fee_per_gas=fees.cap, tip_per_gas=fees.tip)
+    for row, complaint in zip(contracts, complaints, strict=True):
+        if complaint is None:
+            continue
+        del calls[row.pk]
+        if complaint.code == REVERTED:
+            _refuse(row.pk)
+        else:
+            _put_aside(aside, row, asset, str(complaint))
+    return [(row, calls[row.pk]) for row in waiting if row.pk in calls]
 
 
 def _refuse(pk: uuid.UUID) -> None:
@@ -99,21 +110,26 @@ def _refuse(pk: uuid.UUID) -> None:
             withdrawal_end(withdrawal, ends_as=Withdrawal.Status.REJECTED, reason=PAYMENT_REFUSED)
 
 
-def _token_calls(asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str) -> list[Call | None]:
-    """Return the calls that pay tokens; None for what the contract would not do now, which is tried again later."""
+def _put_aside(aside: Aside, row: Withdrawal, asset: Asset, why: str) -> None:
+    aside.put(row.pk)
+    if say_once(f"funds for {row.pk}", why):
+        log.error("withdrawal %s waits, %s cannot be paid: %s", row.pk, asset.code, why)
+
+
+def _token_calls(
+    asset: Asset, waiting: Sequence[Withdrawal], node: EthereumNode, hot: str, aside: Aside
+) -> list[tuple[Withdrawal, Call]]:
+    """Return the calls that pay tokens, of what the contract would do now; the rest is put aside and tried again."""
     value = {row.pk: units_to_chain(row.amount - row.fee, asset.chain_decimals) for row in waiting}
     answers = node.token_gas(asset.contract, [(hot, row.address, value[row.pk]) for row in waiting])
-    calls: list[Call | None] = []
+    payments: list[tuple[Withdrawal, Call]] = []
     for row, answer in zip(waiting, answers, strict=True):
         gas = token_gas_limit(answer) if isinstance(answer, int) else None
         if gas is None:
-            why = answer if isinstance(answer, str) else f"it would use {answer} gas"
-            if say_once(f"funds for {row.pk}", why):
-                log.error("withdrawal %s waits, %s cannot be paid: %s", row.pk, asset.code, why)
-            calls.append(None)
+            _put_aside(aside, row, asset, answer if isinstance(answer, str) else f"it would use {answer} gas")
         else:
-            calls.append(token_call(asset, row.address, row.amount - row.fee, gas))
-    return calls
+            payments.append((row, token_call(asset, row.address, row.amount - row.fee, gas)))
+    return payments
 
 
 def _store(asset: Asset, payments: Sequence[tuple[Withdrawal, Call]], fees: Fees, hot: str, node: EthereumNode) -> None:

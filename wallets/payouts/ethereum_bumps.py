@@ -22,7 +22,7 @@ from wallets.models import Asset, ChainTransaction
 from wallets.payouts.ethereum_fees import Fees, fees_bumped, fees_now
 from wallets.payouts.ethereum_funds import Purse, promised_wei, purse_read
 from wallets.payouts.ethereum_lost import lost_final, lost_versions
-from wallets.payouts.ethereum_records import Call, Purpose, transaction_sign
+from wallets.payouts.ethereum_records import Call, Purpose, fees_offered, transaction_sign
 from wallets.payouts.ethereum_senders import sender_find
 from wallets.payouts.ethereum_sweeps import gas_fund
 from wallets.payouts.follow import unfinished
@@ -95,9 +95,9 @@ def _newest(coin: Asset) -> Sequence[ChainTransaction]:
 def _bump(coin: Asset, row: ChainTransaction, wanted: Fees, node: EthereumNode) -> None:
     """Sign and store a new version, or have the ether sent that it needs. Raises NotBumped."""
     old = call_of(row.raw)
-    offered = [call_of(one.raw) for one in versions_of(row).filter(kind=row.kind)]
-    highest = Fees(max(one.fee_per_gas for one in offered), max(one.tip_per_gas for one in offered))
-    fees = fees_bumped(highest, wanted)
+    # A filler must outbid what had its nonce before: nodes put back into their pools what a block had that is gone.
+    rivals = versions_of(row) if row.kind == Kind.FILLER else versions_of(row).filter(kind=row.kind)
+    fees = fees_bumped(fees_offered(rivals), wanted)
     if fees is None:
         raise NotBumped("its fee is as high as it may be")
     sender = sender_find(coin, row.sender)
@@ -149,5 +149,7 @@ def _store(coin: Asset, row: ChainTransaction, call: Call, fees: Fees, key: byte
 
 
 def _is_in_chain(version: ChainTransaction) -> bool:
-    """Return whether a block has it. What failed or was overtaken in a chain that is gone has lost its nonce again."""
-    return version.status == Status.CONFIRMED or (version.status in UNFINISHED and version.confirmations > 0)
+    """Return whether a block has it. In a chain that is gone it had a nonce that is free again, whatever its end."""
+    if version.status == Status.CONFIRMED:
+        return not version.fee_in_doubt
+    return version.status in UNFINISHED and version.confirmations > 0

@@ -19,12 +19,15 @@ def lost_final(record: ChainTransaction) -> ChainTransaction | None:
     """Return the final version of a transaction that is gone from its block, if it may be sent with a higher fee.
 
     None where it is not final, or not gone, or where the chain or operators have given it another outcome: what was
-    given back shall not be mined any sooner.
+    given back shall not be mined any sooner. What took its nonce since, a filler, shall.
     """
     versions = versions_of(record)
-    if versions.filter(Q(status__in=UNFINISHED) | Q(fee_in_doubt=False) | TOUCHED).exists():
+    if versions.filter(Q(status__in=UNFINISHED) | Q(fee_in_doubt=False)).exists():
         return None
-    return versions.filter(is_repeatable()).exclude(sender="").first()
+    final = versions.filter(is_repeatable()).exclude(sender="").order_by("pk").first()
+    if final is None or versions.filter(TOUCHED, kind=final.kind).exists():
+        return None
+    return final
 
 
 def lost_versions(final: ChainTransaction) -> Sequence[ChainTransaction]:

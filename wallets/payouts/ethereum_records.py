@@ -1,9 +1,11 @@
 """Ethereum transactions as they are signed and stored: one way for payments, sweeps, gas, fillers and replacements."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mex.money import cost_from_chain, units_to_chain
 from wallets.chains import keys
+from wallets.chains.ethereum_raw import call_of
 from wallets.chains.tokens import transfer_call
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.ethereum_fees import Fees
@@ -46,6 +48,12 @@ def token_call(asset: Asset, recipient: str, amount: int, gas: int) -> Call:
     """Return the call that pays `amount` units of a token."""
     value = units_to_chain(amount, asset.chain_decimals)
     return Call(asset.contract, 0, gas, transfer_call(recipient, value))
+
+
+def fees_offered(versions: Iterable[ChainTransaction]) -> Fees:
+    """Return the highest fee and the highest tip that any of these offers: what is to replace all must outbid both."""
+    offered = [call_of(version.raw) for version in versions]
+    return Fees(max(one.fee_per_gas for one in offered), max(one.tip_per_gas for one in offered))
 
 
 def transaction_sign(

@@ -43,7 +43,7 @@ def bitcoin_follow(*, asset: Asset, node: BitcoinNode, send: Send, pacer: Pacer)
     _lost_send(asset, node, pacer)
     rows = unfinished(asset)
     places = node.places([row.txid for row in rows])
-    void_release(coin=asset, rows=rows, places=places)
+    void_release(coin=asset, rows=rows, places=places, ask=node.places)
     findings = {row.txid: Finding(places[row.txid], fee=row.network_fee) for row in rows}
     families_follow(rows=rows, findings=findings, broadcast=node.broadcast, send=send, pacer=pacer)
     doubts = doubtful(asset)
