@@ -46,6 +46,12 @@ TRAPS = {
     "a reorganised transaction waits in the mempool": (
         "test_reversals.test_on_bitcoin_it_comes_back_from_the_mempool_or_is_taken_back"
     ),
+    "paid by a block, and not to be spent for long": (
+        "test_deposits_coinbase.test_what_a_block_pays_is_pending_until_it_can_be_spent"
+    ),
+    "paid by a block that is lost": (
+        "test_deposits_coinbase.test_one_whose_block_is_lost_is_orphaned_and_returns_with_it"
+    ),
     "a reorganised transaction is in no pool": (
         "test_deposits_ethereum.test_a_reorganised_deposit_is_orphaned_and_comes_back"
     ),

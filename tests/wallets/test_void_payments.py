@@ -13,8 +13,8 @@ from wallets.payouts.records import withdrawals_signed
 COIN = 100_000_000
 
 
-def void(desk: Desk) -> tuple[Withdrawal, ChainTransaction]:
-    """Return a withdrawal that was sent, and its transaction, which a reorganisation four blocks deep makes void.
+def void(desk: Desk, *, is_sent: bool = True) -> tuple[Withdrawal, ChainTransaction]:
+    """Return a withdrawal, and its transaction, which a reorganisation four blocks deep makes void.
 
     The deposit that it spends is double spent; one block is on top of that.
     """
@@ -22,7 +22,8 @@ def void(desk: Desk) -> tuple[Withdrawal, ChainTransaction]:
     block = desk.chain.mine(4)[0]
     withdrawal = desk.ask()
     record = desk.sign()[0]
-    desk.send()
+    if is_sent:
+        desk.send()
     assert [txid for txid, _ in inputs_of(record.raw)] == [deposit]
     faucet = desk.chain.faucet.rpc
     raw = str(faucet.call("gettransaction", deposit)["hex"])
@@ -76,6 +77,41 @@ def test_a_payment_that_is_only_replaced_or_unknown_is_not_given_up(desk: Desk) 
     assert ChainTransaction.objects.get().status == "broadcast"
 
 
+def test_a_payment_that_was_never_sent_is_signed_anew_once_its_coin_is_double_spent_for_good(desk: Desk) -> None:
+    """The wallet has never heard of it, which proves nothing; that the deposit which it spends is gone does."""
+    withdrawal, first = void(desk, is_sent=False)
+    desk.fund(COIN, blocks=1)
+    place = desk.node.places([first.txid])[first.txid]
+    desk.follow()
+    early = statuses(withdrawal)
+    desk.chain.mine(1)
+    desk.follow()
+    given_up = statuses(withdrawal)
+
+    desk.chain.mine(1)
+    records = desk.sign()
+    desk.send()
+    desk.finish()
+
+    first.refresh_from_db()
+    assert place is GONE
+    assert (early, given_up, first.status) == (["signed"], ["held"], "replaced")
+    assert len(records) == 1
+    assert statuses(withdrawal) == ["confirmed"]
+    assert desk.chain.received(withdrawal.address) == PAID
+
+
+def test_what_the_wallet_does_not_know_proves_nothing_of_what_spends_it(desk: Desk) -> None:
+    desk.fund(COIN)
+    withdrawal = desk.ask()
+    record = desk.sign()[0]
+    desk.btc.confirmations = 1
+
+    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE}, ask=lambda txids: dict.fromkeys(txids, GONE))
+
+    assert statuses(withdrawal) == ["signed"]
+
+
 def on_replaced_change(desk: Desk) -> tuple[Withdrawal, ChainTransaction]:
     """Return a withdrawal, and its transaction, which spends change of a version that another one replaces.
 
@@ -126,15 +162,17 @@ def test_a_payment_with_change_of_a_replaced_version_is_signed_anew_once_the_oth
 def test_a_payment_is_not_given_up_while_it_is_in_doubt_which_version_is_in_the_chain(desk: Desk) -> None:
     withdrawal, record = on_replaced_change(desk)
     desk.chain.mine(3)
+    ChainTransaction.objects.filter(pk=record.pk).update(status="replaced")  # so that it is not looked at yet
     desk.follow(2)
+    ChainTransaction.objects.filter(pk=record.pk).update(status="signed")
     others = ChainTransaction.objects.exclude(pk=record.pk)
     ended = sorted(others.values_list("status", flat=True))
 
     others.update(fee_in_doubt=True)
-    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE})
+    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE}, ask=lambda _: {})
     in_doubt = statuses(withdrawal)
     others.update(fee_in_doubt=False)
-    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE})
+    void_release(coin=desk.btc, rows=[record], places={record.txid: GONE}, ask=lambda _: {})
 
     assert (ended, in_doubt) == (["confirmed", "replaced"], ["signed"])
     assert statuses(withdrawal) == ["held"]

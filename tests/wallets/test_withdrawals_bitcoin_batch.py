@@ -4,6 +4,8 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from tests.wallets.desk import AMOUNT, FEE, PAID, Desk, later, statuses
@@ -16,6 +18,8 @@ from wallets.pace import Aside
 from wallets.payouts import bitcoin as payouts_bitcoin
 from wallets.payouts import bitcoin_build
 from wallets.payouts.bitcoin import bitcoin_sign
+from wallets.payouts.bitcoin_batch import batch_next
+from wallets.payouts.records import payable
 
 COIN = 100_000_000
 
@@ -357,3 +361,16 @@ def test_one_that_takes_more_inputs_than_the_wallet_counts_rightly_is_paid(
     assert statuses(large, other) == ["broadcast"] * 2
     assert max(len(inputs_of(record.raw)) for record in records) > 252
     assert all(record.fee_rate and rate * 99 // 100 <= record.fee_rate <= rate * 103 // 100 for record in records)
+
+
+def test_what_a_batch_is_made_of_is_read_at_once(desk: Desk) -> None:
+    asked = [desk.ask(10_000_000) for _ in range(3)]
+
+    waiting = payable(desk.btc, 10)
+    with CaptureQueriesContext(connection) as queries:
+        batch = batch_next(waiting, later(60))
+        satoshis = [payouts_bitcoin.amount_of(row, desk.btc) for row in batch]
+
+    assert [row.pk for row in batch] == [row.pk for row in asked]
+    assert satoshis == [10_000_000 - FEE] * 3
+    assert len(queries) == 0

@@ -15,10 +15,14 @@ from wallets.chains.keys import bitcoin_descriptors, bitcoin_descriptors_of, bit
 from wallets.chains.ownership import strange_addresses
 from wallets.chains.place import GONE, Place
 from wallets.chains.psbt import Psbt
+from wallets.chains.scripts import size_of
 from wallets.chains.watch import History, WalletForeign, watch_wallet_open
 
 DEPOSIT_LABEL = "deposit"
 _SATOSHIS = 10**8
+COINBASE_CONFIRMATIONS = 101
+"""From here on a block may spend what a block paid to its miner: COINBASE_MATURITY of the consensus rules, and one."""
+_COINBASE = ("immature", "generate")
 _SCAN_TIMEOUT_S = 60.0  # the wallet's whole history in one answer, when the cursor is lost
 _BATCH = 100
 
@@ -31,6 +35,8 @@ _PAYMENT_REFUSALS = (-3, -4, NOT_FOUND, _PARAMETER)
 """Of a payment: its amount, the coins for it, its address, or the same address twice."""
 _FEE_FORGOTTEN = "Fee needed > fee paid"
 """What the wallet says of a payment with more than 252 inputs: it forgets that their count takes two bytes more."""
+_RATE_MAX = 99_999_999
+"""Satoshis per 1,000 vB: a node takes no ceiling of 1 BTC and more."""
 FEE_SLACK_PERCENT = 105
 """What a fee may be of the ceiling times the size, which is only known once everything is signed."""
 
@@ -53,6 +59,7 @@ class Received(msgspec.Struct, frozen=True):
     confirmations: int
     block_height: int | None
     block_hash: str
+    is_coinbase: bool = False
 
 
 class SignedBitcoin(msgspec.Struct, frozen=True):
@@ -158,7 +165,7 @@ class BitcoinNode:
     def received_since(self, block_hash: str, depth: int) -> tuple[list[Received], str]:
         """Return what the wallet received since a block ("" for ever), and the block, `depth` deep, to ask from next.
 
-        Unconfirmed outputs are always listed; conflicting ones never: `places` tells of those.
+        Unconfirmed outputs are always listed; what another spend or block took away never: `places` tells of those.
         """
         if block_hash:
             try:
@@ -170,7 +177,7 @@ class BitcoinNode:
         if not block_hash:
             answer = self._slow.call("listsinceblock", "", depth, False, True, False)
         # `removed` means "look again", never "take back": `places` looks.
-        entries = [entry for entry in answer["transactions"] if entry["category"] == "receive"]
+        entries = [entry for entry in answer["transactions"] if entry["category"] in ("receive", *_COINBASE)]
         return [_received(entry) for entry in entries], str(answer["lastblock"])
 
     def places(self, txids: Sequence[str]) -> dict[str, Place]:
@@ -307,13 +314,16 @@ class BitcoinNode:
 
     def pending(self, txids: Sequence[str]) -> set[str]:
         """Return those transactions that wait in the node's mempool."""
-        found: set[str] = set()
+        return set(self._waiting(txids))
+
+    def _waiting(self, txids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(txids), _BATCH):
             chunk = txids[start : start + _BATCH]
             answers = self.root.batch("getmempoolentry", [[txid] for txid in chunk])
             for txid, answer in zip(chunk, answers, strict=True):
                 if not isinstance(answer, ChainRefused):
-                    found.add(txid)
+                    found[txid] = answer
                 elif answer.code != NOT_FOUND:
                     raise answer
         return found
@@ -325,12 +335,23 @@ class BitcoinNode:
     def broadcast(self, raw: str) -> str:
         """Send a stored transaction; return "" when the node has it, else why that is not sure.
 
-        The node refuses one that pays more than our ceiling.
+        The node refuses one that pays more than our ceiling for itself and what waits before it.
         """
         # Signatures are a few bytes shorter than what the wallet reckons with, so the true rate is a little higher.
-        ceiling = Decimal(settings.BITCOIN_FEE_CEILING * FEE_SLACK_PERCENT * 10) / _SATOSHIS
+        highest = settings.BITCOIN_FEE_CEILING * FEE_SLACK_PERCENT * 10
+        complaint = self._send(raw, highest)
+        if complaint:
+            # It may make up for what waits before it and pays too little.
+            size, (before, paid) = size_of(raw), self._waiting_before(raw)
+            together = (highest * (size + before) - 1000 * paid) // size
+            if together > highest:
+                complaint = self._send(raw, min(together, _RATE_MAX))
+        return complaint
+
+    def _send(self, raw: str, highest: int) -> str:
+        """Send a transaction that pays this rate at most, in satoshis per 1,000 vB; return "" or the complaint."""
         try:
-            self.root.call("sendrawtransaction", raw, ceiling)
+            self.root.call("sendrawtransaction", raw, Decimal(highest) / _SATOSHIS)
         except ChainRefused as refusal:
             if refusal.code == ALREADY_IN_CHAIN:
                 return ""
@@ -338,6 +359,12 @@ class BitcoinNode:
                 return refusal.message
             raise
         return ""
+
+    def _waiting_before(self, raw: str) -> tuple[int, int]:
+        """Return size and fee of what waits in the mempool before a transaction; what two ways lead to counts twice."""
+        entries = self._waiting(sorted({txid for txid, _ in inputs_of(raw)})).values()
+        size = sum(int(entry["ancestorsize"]) for entry in entries)
+        return size, sum(satoshis(entry["fees"]["ancestor"]) for entry in entries)
 
 
 def _received(entry: dict[str, Any]) -> Received:
@@ -349,8 +376,12 @@ def _received(entry: dict[str, Any]) -> Received:
         confirmations=entry["confirmations"],
         block_height=entry.get("blockheight"),
         block_hash=entry.get("blockhash", ""),
+        is_coinbase=entry["category"] in _COINBASE,
     )
 
 
 def _place(answer: dict[str, Any]) -> Place:
-    return Place(int(answer["confirmations"]), answer.get("blockheight"), answer.get("blockhash", ""))
+    confirmations = int(answer["confirmations"])
+    if answer.get("generated") and confirmations < 1:
+        return GONE  # it was paid by a block that is in no chain: no other one can have it
+    return Place(confirmations, answer.get("blockheight"), answer.get("blockhash", ""))

@@ -1,7 +1,7 @@
 """What went to the cold address: signed transactions that an operator brings back, and those that he sent himself."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
@@ -21,7 +21,7 @@ from wallets.cold.inputs import inputs_of_offer, offers_open
 from wallets.cold.offers import offer_nonce
 from wallets.cold.unsigned import NotATransaction, Signed, signed_read, unsigned_read
 from wallets.lock_objects import asset_lock
-from wallets.models import Asset, Chain, ChainTransaction, ColdOffer
+from wallets.models import Asset, Chain, ChainTransaction, ColdOffer, HotWallet
 from wallets.payouts.ethereum_fees import fee_least
 from wallets.payouts.ethereum_nonces import coin_of
 from wallets.payouts.ethereum_overtaken import nonce_user
@@ -29,7 +29,10 @@ from wallets.payouts.records import UNFINISHED
 
 log = logging.getLogger(__name__)
 Kind, Status = ChainTransaction.Kind, ChainTransaction.Status
-_RECENT = 200
+_RECENT, _RECENT_MAX = 200, 51_200
+"""Entries of the wallet that are always read, and that are read at most, which is some 500 full batches."""
+_CLOCKS_S = 600
+"""What the clocks of this machine and of the node may differ by."""
 _OVER = "This offer is over: its coins or its nonce may be used already."
 _BACK_MAX = 100
 """Nonces of the hot wallet that are looked for when the chain has used more than we know of."""
@@ -65,14 +68,17 @@ def offer_accept(
 
 
 def bitcoin_adopt(*, asset: Asset, node: BitcoinNode) -> None:
-    """Take over payments to a cold address that an operator sent himself. Raises ChainUnavailable or ChainRefused."""
+    """Take over payments to a cold address that an operator sent himself. Raises ChainUnavailable or ChainRefused.
+
+    What the wallet heard of since the hot wallet was looked at last is gone through, in whatever number.
+    """
     cold = cold_addresses(asset)
     if not cold:
         return
-    entries = node.rpc.call("listtransactions", "*", _RECENT)
+    last = HotWallet.objects.filter(asset=asset).first()
     sent = {
         str(entry["txid"])
-        for entry in entries
+        for entry in _entries_since(node, int(last.seen_at.timestamp()) - _CLOCKS_S if last else 0)
         if entry["category"] == "send" and entry.get("address") in cold and entry["confirmations"] >= 0
     }
     known = set(ChainTransaction.objects.filter(txid__in=sent).values_list("txid", flat=True))
@@ -98,6 +104,23 @@ def bitcoin_adopt(*, asset: Asset, node: BitcoinNode) -> None:
             network_fee=fee,
         )
         _adopt(record)
+
+
+def _entries_since(node: BitcoinNode, since_s: int) -> Iterator[dict[str, Any]]:
+    """Yield the wallet's entries, from the newest ones to those that it heard of before a time; the newest anyway.
+
+    `since_s`: seconds since 1970. A payment to a hundred has a hundred entries, so parts get larger: to skip what was
+    read costs the node as much as to tell it. Of more than there can be between two looks the newest are read.
+    """
+    read, count = 0, _RECENT
+    while read < _RECENT_MAX:
+        part: list[dict[str, Any]] = node.rpc.call("listtransactions", "*", count, read)
+        yield from part
+        if len(part) < count or part[0]["timereceived"] < since_s:
+            return
+        read += count
+        count = read
+    log.error("more than %d entries of the wallet are new: cold transfers among older ones are not seen", read)
 
 
 def ethereum_adopt(*, coin: Asset, tokens: Iterable[Asset], node: EthereumNode, hot_address: str) -> None:

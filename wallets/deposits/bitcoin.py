@@ -4,7 +4,7 @@ import logging
 
 from django.utils import timezone
 
-from wallets.chains.bitcoin import BitcoinNode, Received
+from wallets.chains.bitcoin import COINBASE_CONFIRMATIONS, BitcoinNode, Received
 from wallets.chains.place import Place
 from wallets.deposits.cursors import cursor_answered, locator_extend
 from wallets.deposits.outcome import deposits_finish
@@ -64,6 +64,7 @@ def _sighting(item: Received) -> Sighting:
         address=item.address,
         value=item.satoshis,
         place=Place(item.confirmations, item.block_height, item.block_hash),
+        confirmations_least=COINBASE_CONFIRMATIONS if item.is_coinbase else 0,
     )
 
 

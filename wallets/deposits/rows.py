@@ -26,13 +26,17 @@ _ROWS = 200
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """An output on the chain that pays `address`; `value` is in the chain's smallest unit."""
+    """An output on the chain that pays `address`; `value` is in the chain's smallest unit.
+
+    It is not credited before it has `confirmations_least`, whatever the asset asks for.
+    """
 
     txid: str
     output: int
     address: str
     value: int
     place: Place
+    confirmations_least: int = 0
 
 
 def unfinished(asset: Asset) -> QuerySet[Deposit]:
@@ -58,7 +62,7 @@ def deposits_see(*, asset: Asset, sightings: Sequence[Sighting]) -> None:
         with transaction.atomic():
             added = _create(asset, owners, fresh)
             lost = _correct(asset, changed, owners)
-            _confirmations_need(asset, added | {seen.txid for seen in changed.values()})
+            _confirmations_need(asset, added | {seen.txid for seen in changed.values()}, chunk)
             place_note(moved | lost)
 
 
@@ -136,7 +140,7 @@ def _deposit(asset: Asset, address: DepositAddress, seen: Sighting) -> Deposit |
         dust=dust,
         status=Status.CONFIRMING if seen.place.confirmations else Status.SEEN,
         confirmations=seen.place.confirmations,
-        confirmations_needed=asset.confirmations,
+        confirmations_needed=max(asset.confirmations, seen.confirmations_least),
         block_height=seen.place.block_height,
         block_hash=seen.place.block_hash,
     )
@@ -177,11 +181,13 @@ def _correct(asset: Asset, changed: Mapping[int, Sighting], owners: Mapping[str,
     return lost
 
 
-def _confirmations_need(asset: Asset, txids: Iterable[str]) -> None:
+def _confirmations_need(asset: Asset, txids: Iterable[str], seen: Iterable[Sighting]) -> None:
     """Say how deep new and corrected deposits must be; what a transaction pays to one account counts together."""
     if asset.large_amount is None or asset.large_confirmations is None:
         return
+    least = {one.txid: one.confirmations_least for one in seen}
     rows = Deposit.objects.filter(asset=asset, txid__in=list(txids))
     for txid, user_id, amount in rows.values_list("txid", "user").annotate(total=Sum("amount")):
-        needed = asset.large_confirmations if amount >= asset.large_amount else asset.confirmations
+        asked = asset.large_confirmations if amount >= asset.large_amount else asset.confirmations
+        needed = max(asked, least[txid])
         rows.filter(txid=txid, user=user_id, credited_at=None).update(confirmations_needed=needed)

@@ -27,7 +27,7 @@ from wallets.payouts.bitcoin_coins import (
     coins_taken,
     coins_young,
 )
-from wallets.payouts.bitcoin_fees import fee_rate, rate_of
+from wallets.payouts.bitcoin_fees import fee_rate
 from wallets.payouts.records import Kind, payable, withdrawals_claim, withdrawals_signed
 
 log = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ class Round:
                 raw=signed.raw,
                 recipient=rows[0].address if len(rows) == 1 else "",
                 amount=sum(row.amount - row.fee for row in rows),
-                fee_rate=rate_of(signed),
+                fee_rate=self._rate,
                 network_fee=signed.fee_satoshis,
             )
             withdrawals_signed(list(claimed.values()), record)

@@ -8,7 +8,7 @@ from wallets.chains.ownership import own_outputs
 from wallets.chains.psbt import Psbt, PsbtMalformed, psbt_read
 from wallets.chains.scripts import PaymentWrong, payments_check
 from wallets.chains.segwit import AddressMalformed
-from wallets.payouts.bitcoin_fees import fee_allow, fee_check
+from wallets.payouts.bitcoin_fees import NOTHING, Waiting, fee_allow, fee_check, waiting_before
 
 Payments = Sequence[tuple[str, int]]
 WITNESS_VB = 28
@@ -29,21 +29,21 @@ def payment_build(
     Its coins are locked in the wallet. Raises PaymentRefused when the wallet cannot pay it, PaymentWrong when what came
     back is not what was asked for, which is not signed then. Raises NotSigned, ChainUnavailable or ChainRefused, too.
     """
-    psbt = node.payment_fund(payments, rate, inputs=inputs, confirmations=confirmations)
-    return _sign(psbt_check(psbt, payments))
+    asked = _read(node.payment_fund(payments, rate, inputs=inputs, confirmations=confirmations))
+    waiting = _waiting(node, asked)
+    _check_payment(asked, payments, waiting)
+    return _sign(asked, waiting)
 
 
 def psbt_check(psbt: str, payments: Payments) -> Psbt:
     """See that what is to be signed pays satoshis to addresses, leaves the rest to us, and costs what it may.
 
-    What is left goes to the newest keys, wherever the coins are from.
+    What is left goes to the newest keys, wherever the coins are from. These are in blocks: the fee is for itself alone.
 
     Returns what was read. Raises PaymentWrong, or PaymentRefused for an address that is none.
     """
     asked = _read(psbt)
-    change = _check(asked, payments)
-    if not own_outputs(asked, bitcoin_descriptors_of()).issuperset(change):
-        raise PaymentWrong("what is left over does not come back to us")
+    _check_payment(asked, payments, NOTHING)
     return asked
 
 
@@ -60,24 +60,41 @@ def merger_build(
 
     The address is of the newest keys; `is_old_fine`: or of those before a rotation. Raises as `payment_build` does.
     """
-    psbt = node.payment_fund([(address, total)], rate, inputs=inputs, is_whole=True)
-    asked = _read(psbt)
+    asked = _read(node.payment_fund([(address, total)], rate, inputs=inputs, is_whole=True))
+    waiting = _waiting(node, asked)
+    _check_fee(asked, waiting)
     change = _check(asked, [(address, total - asked.fee_satoshis)])
     descriptors = bitcoin_descriptors() if is_old_fine else bitcoin_descriptors_of()
     if change or own_outputs(asked, descriptors) != {0}:
         raise PaymentWrong("not all of it comes back to us")
-    return _sign(asked)
+    return _sign(asked, waiting)
 
 
 def _read(psbt: str) -> Psbt:
-    """Read what came back; raises PaymentWrong unless it says what its coins are worth, and costs what it may."""
     try:
-        asked = psbt_read(psbt)
+        return psbt_read(psbt)
+    except PsbtMalformed as error:
+        raise PaymentWrong(str(error)) from error
+
+
+def _waiting(node: BitcoinNode, asked: Psbt) -> Waiting:
+    return waiting_before(node, [(coin.txid, coin.number) for coin in asked.inputs])
+
+
+def _check_payment(asked: Psbt, payments: Payments, waiting: Waiting) -> None:
+    _check_fee(asked, waiting)
+    change = _check(asked, payments)
+    if not own_outputs(asked, bitcoin_descriptors_of()).issuperset(change):
+        raise PaymentWrong("what is left over does not come back to us")
+
+
+def _check_fee(asked: Psbt, waiting: Waiting) -> None:
+    """See that it says what its coins are worth, and costs what it may. Raises PaymentWrong."""
+    try:
         fee = asked.fee_satoshis
     except PsbtMalformed as error:
         raise PaymentWrong(str(error)) from error
-    fee_allow(fee, len(asked.transaction.serialize()) + len(asked.inputs) * WITNESS_VB)
-    return asked
+    fee_allow(fee, len(asked.transaction.serialize()) + len(asked.inputs) * WITNESS_VB, waiting)
 
 
 def _check(asked: Psbt, payments: Payments) -> list[int]:
@@ -88,7 +105,7 @@ def _check(asked: Psbt, payments: Payments) -> list[int]:
         raise PaymentRefused(str(error)) from error
 
 
-def _sign(asked: Psbt) -> SignedBitcoin:
+def _sign(asked: Psbt, waiting: Waiting) -> SignedBitcoin:
     signed = psbt_sign(asked)
-    fee_check(signed)
+    fee_check(signed, waiting)
     return signed

@@ -14,7 +14,7 @@ from django.utils import timezone
 from wallets.chains.bitcoin import BitcoinNode, PaymentRefused, SignedBitcoin, inputs_of
 from wallets.chains.bitcoin_signing import NotSigned
 from wallets.chains.health import say_once, say_over
-from wallets.chains.scripts import PaymentWrong, payments_check, transaction_of
+from wallets.chains.scripts import PaymentWrong, payments_check, size_of, transaction_of
 from wallets.lock_objects import asset_lock
 from wallets.models import Asset, ChainTransaction
 from wallets.payouts.bitcoin import amount_of
@@ -27,7 +27,7 @@ from wallets.payouts.bitcoin_coins import (
     coins_taken,
     inputs_of_stored,
 )
-from wallets.payouts.bitcoin_fees import fee_ceiling, fee_rate, rate_of
+from wallets.payouts.bitcoin_fees import fee_ceiling, fee_rate, rate_of, waiting_before
 from wallets.payouts.follow import unfinished
 from wallets.payouts.records import UNFINISHED, Kind
 from wallets.payouts.versions import NotBumped, versions_of, withdrawals_of
@@ -88,12 +88,13 @@ def bump(*, asset: Asset, node: BitcoinNode, family: Family) -> str:
     newest = family[-1]
     _check_change(asset, family, inputs_of_stored(newest.raw))
     coins_lock_again(asset, node)
+    rate = _rate(node, newest)
     try:
-        signed = _build(node, asset, family, _rate(node, newest))
+        signed = _build(node, asset, family, rate)
     except (PaymentRefused, PaymentWrong, NotSigned) as error:
         raise NotBumped(str(error)) from error
     try:
-        record = _store(asset, family, signed)
+        record = _store(asset, family, signed, rate)
     except NotBumped:
         coins_give_back(asset, node, signed.inputs)
         raise
@@ -118,8 +119,13 @@ def _tip_time(node: BitcoinNode) -> datetime:
 
 
 def _rate(node: BitcoinNode, newest: ChainTransaction) -> int:
-    """Return the rate of the next version: what a new payment costs, but enough more than the newest version."""
-    last = newest.fee_rate or 0
+    """Return the rate of the next version: what a new payment costs, but enough more than the newest version.
+
+    That is what was asked for when it was signed, or what it pays by now, if that is more: what it made up for may be
+    in a block since, so that all it pays is for itself.
+    """
+    waiting = waiting_before(node, inputs_of_stored(newest.raw))
+    last = max(newest.fee_rate or 0, rate_of(newest.network_fee or 0, size_of(newest.raw), waiting))
     least = last + _RAISE_LEAST
     if least > fee_ceiling() * _ROUNDED_PERCENT // 100:
         raise NotBumped(f"it pays {last / 1000:.1f} sat/vB, and MEX_BITCOIN_FEE_CEILING allows no more")
@@ -155,8 +161,11 @@ def _build(node: BitcoinNode, asset: Asset, family: Family, rate: int) -> Signed
     return signed
 
 
-def _store(asset: Asset, family: Family, signed: SignedBitcoin) -> ChainTransaction:
-    first = family[0]
+def _store(asset: Asset, family: Family, signed: SignedBitcoin, rate: int) -> ChainTransaction:
+    first, newest = family[0], family[-1]
+    if signed.fee_satoshis <= (newest.network_fee or 0):
+        # What it makes up for has become less, or somebody else does; no node takes a version that pays less.
+        raise NotBumped(f"it pays {newest.network_fee} satoshis, and now {signed.fee_satoshis} would do")
     with transaction.atomic():
         asset_lock(asset.pk)
         current = list(versions_of(first).order_by("pk"))
@@ -176,7 +185,7 @@ def _store(asset: Asset, family: Family, signed: SignedBitcoin) -> ChainTransact
             first_version=first,
             recipient=first.recipient,
             amount=first.amount,
-            fee_rate=rate_of(signed),
+            fee_rate=rate,
             network_fee=signed.fee_satoshis,
         )
 

@@ -20,7 +20,7 @@ from wallets.models import Asset, ChainTransaction
 from wallets.payouts.bitcoin import amount_of
 from wallets.payouts.bitcoin_build import merger_build
 from wallets.payouts.bitcoin_coins import coins_doubtful, coins_give_back, coins_lock_again, coins_taken
-from wallets.payouts.bitcoin_fees import fee_rate, rate_of
+from wallets.payouts.bitcoin_fees import fee_rate
 from wallets.payouts.records import UNFINISHED, Kind, payable
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def bitcoin_consolidate(*, asset: Asset, node: BitcoinNode) -> None:
         if say_once("consolidation", str(error)):
             log.error("%d coins cannot be made one: %s", len(coins), error)
         return
-    if _store(asset, address, signed):
+    if _store(asset, address, signed, rate):
         node.inputs_lock(signed.inputs)
         log.info("%d coins are to be one, for %d satoshis: %s", len(coins), signed.fee_satoshis, signed.txid)
     else:
@@ -115,7 +115,7 @@ def _by_worth(coin: Coin) -> tuple[int, str, int]:
     return coin.satoshis, coin.txid, coin.number
 
 
-def _store(asset: Asset, address: str, signed: SignedBitcoin) -> bool:
+def _store(asset: Asset, address: str, signed: SignedBitcoin, rate: int) -> bool:
     """Store a transaction unless another signer has taken one of its coins, or raised what made it, meanwhile."""
     with transaction.atomic():
         asset_lock(asset.pk)
@@ -128,7 +128,7 @@ def _store(asset: Asset, address: str, signed: SignedBitcoin) -> bool:
             txid=signed.txid,
             raw=signed.raw,
             recipient=address,
-            fee_rate=rate_of(signed),
+            fee_rate=rate,
             network_fee=signed.fee_satoshis,
         )
     return True

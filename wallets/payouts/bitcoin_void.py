@@ -6,7 +6,7 @@ but only when what took their place is as deep as everything that we call final.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -23,35 +23,51 @@ from wallets.payouts.records import UNFINISHED, Status
 from wallets.payouts.versions import versions_of, withdrawals_of
 
 log = logging.getLogger(__name__)
+Ask = Callable[[Sequence[str]], Mapping[str, Place]]
 
 
-def void_release(*, coin: Asset, rows: Sequence[ChainTransaction], places: Mapping[str, Place]) -> None:
+def void_release(*, coin: Asset, rows: Sequence[ChainTransaction], places: Mapping[str, Place], ask: Ask) -> None:
     """Give up transactions whose every version is void for good. Alarms at the first sight.
 
     `rows`: all unfinished ones, whole families; `places`: where the wallet sees each. Below zero confirmations say how
     deep what they are in conflict with is. One that the wallet does not know (it was never sent) proves nothing by
-    that; but our own rows do when it spends change of a replaced version.
+    that; but what made its coins does if it is in conflict itself, and our own rows do when it spends change of a
+    replaced version. `ask` returns where the wallet sees other transactions; what it raises ends the look.
     """
     families: dict[int, list[ChainTransaction]] = {}
     for row in rows:
         families.setdefault(row.family, []).append(row)
     lost = [rows for rows in families.values() if all(places[row.txid].confirmations < 0 for row in rows)]
     replaced = _replaced(coin, [versions[0] for versions in lost])
+    unknown = {txid for versions in lost if places[versions[0].txid] is GONE for txid in _makers(versions[0])}
+    known = {**places, **ask(sorted(unknown))}
     for versions in lost:
         first = versions[0]
         # All versions spend what the first one does: when that is void, they are.
-        is_void = any(txid in replaced for txid, _ in inputs_of_stored(first.raw))
-        if places[first.txid] is GONE and not is_void:
+        is_void = not replaced.isdisjoint(_makers(first))
+        depth = _depth(first, known)
+        if not depth and not is_void:
             continue
         if say_once(f"void {first.txid}", "void"):
             log.error("%s %s cannot be mined: the chain has spent its coins otherwise", first.kind, first.txid)
-        if is_void or -places[first.txid].confirmations >= coin.confirmations:
+        if is_void or depth >= coin.confirmations:
             _give_up(coin, versions)
+
+
+def _makers(row: ChainTransaction) -> set[str]:
+    """Return the txids of what made the coins of a transaction."""
+    return {txid for txid, _ in inputs_of_stored(row.raw)}
+
+
+def _depth(row: ChainTransaction, places: Mapping[str, Place]) -> int:
+    """Return how deep that is which keeps a transaction out of the chain for good; 0 while nothing is known of it."""
+    seen = [places[txid] for txid in (row.txid, *_makers(row)) if txid in places]
+    return max((-place.confirmations for place in seen if place is not GONE), default=0)
 
 
 def _replaced(coin: Asset, rows: Sequence[ChainTransaction]) -> set[str]:
     """Return the txids of replaced versions that rows spend change of, where the version that was mined is final."""
-    spent = {txid for row in rows for txid, _ in inputs_of_stored(row.raw)}
+    spent = {txid for row in rows for txid in _makers(row)}
     mined = ChainTransaction.objects.filter(status=Status.CONFIRMED, fee_in_doubt=False)
     mined = mined.filter(Q(pk=OuterRef("family_id")) | Q(first_version=OuterRef("family_id")))
     made = ChainTransaction.objects.filter(fee_asset=coin, txid__in=spent, status=Status.REPLACED)

@@ -40,7 +40,7 @@ def payable(asset: Asset, limit: int) -> Sequence[Withdrawal]:
     if withdrawals_halted(asset):
         return []
     rows = Withdrawal.objects.filter(~frozen(), asset=asset, status=Withdrawal.Status.HELD, transaction=None)
-    return list(rows.only("pk", "address", "amount", "fee").order_by("requested_at")[:limit])
+    return list(rows.only("pk", "address", "amount", "fee", "requested_at").order_by("requested_at")[:limit])
 
 
 def withdrawal_claim(pk: uuid.UUID) -> Withdrawal | None:
