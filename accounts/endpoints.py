@@ -19,12 +19,13 @@ from accounts import authentication
 from accounts.authentication import Caller
 from accounts.credentials import credentials
 from accounts.throttle import throttle
-from mex.errors import BodyTooLong, MexError, ParameterInvalid
+from mex.errors import BodyTooLong, MexError, ParameterInvalid, TooManyRequests, Unsupported
 from mex.limits import HTTP_BODY_BYTES_MAX
 from mex.params import Params
 
 log = logging.getLogger(__name__)
 Operation: TypeAlias = Callable[[Caller | None, Params], Awaitable[object]]
+_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -45,10 +46,16 @@ def route(url: str, **methods: Endpoint) -> URLPattern:
     async def view(request: HttpRequest) -> HttpResponse:
         endpoint = methods.get(request.method or "")
         if endpoint is None:
-            return json_error(MexError(-1000, f"Request method '{request.method}' is not supported.", status=405))
+            return refuse(request.META.get("REMOTE_ADDR", ""), Unsupported(status=405))
         return await answer(request, endpoint)
 
     return path(url, csrf_exempt(view))
+
+
+@csrf_exempt
+async def unknown(request: HttpRequest) -> HttpResponse:
+    """Answer a request for an operation that is not there."""
+    return refuse(request.META.get("REMOTE_ADDR", ""), Unsupported(status=404))
 
 
 async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
@@ -57,7 +64,7 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     headers: Mapping[str, str] = {}
     try:
         weight = throttle.request(address, endpoint.weight)
-        headers = {"X-MBX-USED-WEIGHT-1M": str(weight)}
+        headers = {_WEIGHT: str(weight)}
         query, body = _raw_texts(request)
         params = Params(dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(query, keep_blank_values=True)))
         caller = await _authenticate(request, params, query, body) if endpoint.signed else None
@@ -70,8 +77,31 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
                 headers = {**headers, **throttle.order(caller.account, endpoint.orders)}
         result = await endpoint.operation(caller, params)
     except MexError as error:
-        return json_error(error, headers)
+        # Without headers it is this very request that was one too many.
+        return json_error(error, headers or {_WEIGHT: str(weight_used(address))})
     return HttpResponse(msgspec.json.encode(result), content_type="application/json", headers=dict(headers))
+
+
+def refuse(address: str, error: MexError) -> HttpResponse:
+    """Answer a request that no endpoint takes. It counts as one all the same, and may be one too many."""
+    try:
+        throttle.request(address, 1)
+    except TooManyRequests as too_many:
+        error = too_many
+    return json_error(error, {_WEIGHT: str(weight_used(address))})
+
+
+def weight_used(address: str) -> int:
+    """Return the weight that an address has used in this minute, refused requests included. This adds nothing to it."""
+    return throttle._weight.add(address, 0)
+
+
+def orders_used(account: int) -> Mapping[str, str]:
+    """Return the headers that say how many orders an account has sent, refused ones included. This adds none."""
+    return {
+        "X-MBX-ORDER-COUNT-10S": str(throttle._orders_10s.add(account, 0)),
+        "X-MBX-ORDER-COUNT-1D": str(throttle._orders_day.add(account, 0)),
+    }
 
 
 def json_error(error: MexError, headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -5,9 +5,9 @@ under an asynchronous handler each of it costs two hops through a thread. So pag
 it; API requests and static files, which need none, not at all (ADR 7).
 """
 
-import gc
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import IO, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mex.settings")
 
@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404, HttpRequest, HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
@@ -24,11 +24,12 @@ from servestatic.middleware import ServeStaticMiddleware
 django.setup(set_prefix=False)
 
 # Models may only be imported now that the applications are loaded.
+from accounts import endpoints  # noqa: E402
 from mex.body_limit import Receive, Send, bounded, refuse  # noqa: E402
-from mex.daphne_limits import limit_frames  # noqa: E402
 from mex.error_pages import is_api  # noqa: E402
-from mex.errors import BodyTooLong  # noqa: E402
+from mex.errors import BodyTooLong, MexError  # noqa: E402
 from mex.middleware import POLICY  # noqa: E402
+from mex.web_start import web_start  # noqa: E402
 from trading.gateway.hub import close_hub  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
 
@@ -55,6 +56,16 @@ class ApiHandler(ASGIHandler):
         self._exception_middleware: list[object] = []
         get_response = self._get_response_async  # type: ignore[attr-defined]  # Django's own, not in its stubs
         self._middleware_chain = convert_exception_to_response(get_response)
+
+    def create_request(
+        self, scope: Mapping[str, Any], body_file: IO[bytes]
+    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:
+        """Make a request of what came. A query that is not UTF-8 makes none, and that is told in JSON, too."""
+        request, _ = super().create_request(scope, body_file)
+        if request is not None:
+            return request, None
+        address = (scope.get("client") or ("",))[0]
+        return None, endpoints.refuse(address, MexError(-1100, "Illegal characters found in the request."))
 
 
 class StaticHandler(ASGIHandler):
@@ -99,7 +110,6 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-limit_frames()
 _sockets = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 
 
@@ -112,8 +122,4 @@ async def websocket(scope: dict[str, Any], receive: Receive, send: Send) -> None
 
 application = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
 
-# What is loaded by now stays. Else the collector looks through all of it now and then, and every order waits for that.
-gc.collect()
-gc.freeze()
-# Collecting after each 700 new objects, the default, takes a tenth of the time under load, and finds nothing.
-gc.set_threshold(10_000)
+web_start()

@@ -4,6 +4,7 @@ Daphne takes bodies of any length, buffers for a slow reader without end, and re
 RFC 6455, section 7.4.1 (1001, 1009): it raises instead, and the connection stays open.
 """
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,16 +14,26 @@ from daphne.ws_protocol import WebSocketFactory
 
 from mex.daphne_frames import PlainFrames
 from mex.errors import BodyTooLong
-from mex.limits import FRAME_BYTES_MAX, HTTP_BODY_BYTES_MAX, SEND_BUFFER_BYTES_MAX
+from mex.limits import (
+    FRAME_BYTES_MAX,
+    HTTP_BODY_BYTES_MAX,
+    MESSAGES_WAITING_MAX,
+    PING_TIMEOUT_S,
+    SEND_BUFFER_BYTES_MAX,
+)
 
 TOO_SLOW = 4408
+_LOOK_S = 0.01
+"""How often a connection that is not read is looked at again."""
 
 
 class BoundedProtocol(PlainFrames):
-    """A websocket connection that sends any close code, and drops a reader that is too slow."""
+    """A websocket connection that sends any close code, drops a reader that is too slow, and keeps few messages."""
 
     _unread_bytes = 0
     _is_paused = False
+    _is_behind = False
+    """Whether the application has not taken what was read, so that no more is."""
 
     def onOpen(self) -> None:
         """Ask the transport to say when the client does not keep up."""
@@ -34,15 +45,48 @@ class BoundedProtocol(PlainFrames):
     def pauseProducing(self) -> None:
         """Stop reading as well: whoever does not take answers may not ask more."""
         self._is_paused = True
-        if self._reading is not None:
-            self._reading.pauseProducing()
+        self._read_or_wait()
 
     def resumeProducing(self) -> None:
         """Go on, now that the client has taken everything."""
         self._is_paused = False
         self._unread_bytes = 0
-        if self._reading is not None:
+        self._read_or_wait()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Hand a message over; read no more while too many wait."""
+        super().onMessage(payload, isBinary)
+        if self.application_queue.qsize() > MESSAGES_WAITING_MAX and not self._is_behind:
+            self._is_behind = True
+            if self.autoPingTimeoutCall:
+                self._cancelAutoPingTimeoutCall()  # an answer would not be heard
+            self._read_or_wait()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self.state == self.STATE_CLOSED:
+            return
+        if self.application_queue.qsize() > MESSAGES_WAITING_MAX // 2:
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+        else:
+            self._is_behind = False
+            self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        if self._reading is None:
+            return
+        if self._is_paused or self._is_behind:
+            self._reading.pauseProducing()
+        else:
             self._reading.resumeProducing()
+
+    def _sendAutoPing(self) -> None:
+        """Ask whether the client is there, if it can be heard and was not asked already.
+
+        Autobahn would forget the time-out of an earlier ping, and end the connection by it though a later was answered.
+        """
+        if not self._is_behind and not self.autoPingTimeoutCall:
+            super()._sendAutoPing()
 
     def stopProducing(self) -> None:
         """Take notice that the connection is lost."""
@@ -71,6 +115,7 @@ class BoundedFactory(WebSocketFactory):  # type: ignore[misc]
     def setProtocolOptions(self, **options: Any) -> None:
         """Set Daphne's options and ours."""
         limits = {"maxFramePayloadSize": FRAME_BYTES_MAX, "maxMessagePayloadSize": FRAME_BYTES_MAX}
+        limits["autoPingTimeout"] = PING_TIMEOUT_S
         # Not by a drop, so that the client learns the reason.
         super().setProtocolOptions(**{**options, **limits, "failByDrop": False})
 

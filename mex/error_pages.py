@@ -1,9 +1,10 @@
-"""Answers for requests that no view answered: JSON for API paths, pages for people."""
+"""Answers to requests that no view answered: JSON for API paths, pages for people."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 
 API_PREFIXES = ("/api/", "/sapi/", "/fapi/", "/dapi/")
+"""What of these no other route takes is answered by accounts/endpoints.py, too: see mex/urls.py."""
 
 
 def is_api(path: str) -> bool:
@@ -23,13 +24,6 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     if is_api(request.path):
         return _error(403, -1002, "You are not authorized to execute this request.")
     return defaults.permission_denied(request, exception)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer a request for something that does not exist."""
-    if is_api(request.path):
-        return _error(404, -1000, "There is no such endpoint.")
-    return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

@@ -144,6 +144,9 @@ class AnswerUnknown(MexError):
 class EngineBusy(MexError):
     """Raised when the engine or this process is behind; nothing was sent, the same request may work later."""
 
+    retry_after_s = 1
+    """A web process that refuses orders looks once a second whether the engine has caught up."""
+
     def __init__(self) -> None:
         super().__init__(
             -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", status=503
@@ -177,10 +180,10 @@ class TooManyOrders(MexError):
 
 
 class Unsupported(MexError):
-    """Raised for an operation that exists in the API but not here."""
+    """Raised for an operation that is not here. Over REST the status is 404 or 405."""
 
-    def __init__(self) -> None:
-        super().__init__(-1020, "This operation is not supported.")
+    def __init__(self, *, status: int = 400) -> None:
+        super().__init__(-1020, "This operation is not supported.", status=status)
 
 
 # --- wallets -------------------------------------------------------------------------------------
@@ -204,7 +207,7 @@ class WithdrawalStep(MexError):
     """Raised when a withdrawal is not a multiple of what the chain can carry."""
 
     def __init__(self, step: str) -> None:
-        super().__init__(-4021, f"Asset withdrawal must be an A multiple of {step}.")
+        super().__init__(-4021, f"Asset withdrawal must be an integer multiple of {step}.")
 
 
 class WithdrawalTooSmall(MexError):

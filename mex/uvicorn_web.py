@@ -14,11 +14,9 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from mex.limits import FRAME_BYTES_MAX
+from mex.limits import FRAME_BYTES_MAX, PING_INTERVAL_S, PING_TIMEOUT_S
 
 APPLICATION = "mex.asgi:application"
-_PING_INTERVAL_S = 20.0
-_PING_TIMEOUT_S = 30.0
 _FLUSH_S = 1.0
 _CLOSE_S = 10.0
 _KEEP_ALIVE_S = 75
@@ -106,8 +104,8 @@ def main(arguments: Sequence[str]) -> None:
         http="h11",  # bounds the headers of a request at 16 KiB; httptools takes any
         ws=BoundedProtocol,
         ws_max_size=FRAME_BYTES_MAX,
-        ws_ping_interval=_PING_INTERVAL_S,
-        ws_ping_timeout=_PING_TIMEOUT_S,
+        ws_ping_interval=PING_INTERVAL_S,
+        ws_ping_timeout=PING_TIMEOUT_S,
         ws_per_message_deflate=False,
         log_config=None,  # the settings of mex say what is logged
         access_log=options.access_log,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from accounts.authentication import Caller
 from mex.clock import now_ms
 from mex.database import in_database
-from mex.errors import MexError
+from mex.errors import MexError, ParameterInvalid
 from mex.limits import DEPTH_LEVELS_DEFAULT, DEPTH_LEVELS_MAX
 from mex.params import Params
 from trading import order_params, selectors
@@ -18,6 +18,7 @@ from trading.engine.filters import form_refusal, makes_no_sense
 from trading.engine.funds import Purse
 from trading.engine.markets import MarketSpec
 from trading.gateway import budgets, order_shapes, shapes
+from trading.gateway.catalog import Catalog
 from trading.gateway.hub import get_hub
 from trading.models import Order
 from trading.paging import limit_of, range_of
@@ -25,6 +26,9 @@ from trading.refusals import refusal
 from trading.selectors import Range
 from wallets.ledger.chart import Owner
 from wallets.models import Balance
+
+_SYMBOL_STATUSES = ("TRADING", "HALT", "BREAK")
+"""What the API takes for `symbolStatus`. No market here is ever in a break."""
 
 
 async def ping(caller: Caller | None, params: Params) -> object:
@@ -40,23 +44,25 @@ async def time(caller: Caller | None, params: Params) -> object:
 async def exchange_info(caller: Caller | None, params: Params) -> object:
     """Tell limits, and the rules of all markets or of those asked for."""
     hub = await get_hub()
-    markets = hub.catalog.listed()
-    if sum(params.has(name) for name in ("symbol", "symbols", "permissions")) > 1:
-        raise MexError(-1128, "Combination of optional parameters invalid.")
+    _check_alone(params, "symbol", "symbols", "permissions")
+    _check_alone(params, "symbol", "symbols", "symbolStatus")
+    markets = _listed(params, hub.catalog)
     if params.has("permissions"):
         asked = params.text("permissions")
         wanted = params.json_list("permissions") if asked.startswith("[") else [asked]
         markets = markets if "SPOT" in wanted else []
-    elif params.has("symbol"):
-        markets = [hub.catalog.listed_market(params.text("symbol"))]
-    elif params.has("symbols"):
-        markets = [hub.catalog.listed_market(symbol) for symbol in dict.fromkeys(params.json_list("symbols"))]
+    if params.has("symbolStatus"):
+        status = params.text("symbolStatus")
+        if status not in _SYMBOL_STATUSES:
+            raise ParameterInvalid("symbolStatus")
+        markets = [market for market in markets if market.status.name == status]
+    permissions = [["SPOT"]] if params.flag("showPermissionSets", default=True) else []
     return {
         "timezone": "UTC",
         "serverTime": now_ms(),
         "rateLimits": budgets.rate_limits(),
         "exchangeFilters": [],
-        "symbols": [shapes.symbol_info(market, hub.catalog.asset_codes) for market in markets],
+        "symbols": [shapes.symbol_info(market, hub.catalog.asset_codes, permissions) for market in markets],
     }
 
 
@@ -74,7 +80,7 @@ async def depth(caller: Caller | None, params: Params) -> object:
 
 
 async def book_ticker(caller: Caller | None, params: Params) -> object:
-    """Tell best bid and ask, of one market or of all."""
+    """Tell best bid and ask, of one market, or of some or all in a list."""
     hub = await get_hub()
 
     def row(market: MarketSpec) -> shapes.Json:
@@ -88,9 +94,9 @@ async def book_ticker(caller: Caller | None, params: Params) -> object:
             "askQty": ask_level[1],
         }
 
-    if params.has("symbol"):
-        return row(hub.catalog.market(params.text("symbol")))
-    return [row(market) for market in hub.catalog.listed()]
+    _check_alone(params, "symbol", "symbols")
+    rows = [row(market) for market in _listed(params, hub.catalog)]
+    return rows[0] if params.has("symbol") else rows
 
 
 async def trades(caller: Caller | None, params: Params) -> object:
@@ -211,6 +217,21 @@ async def my_prevented_matches(caller: Caller | None, params: Params) -> object:
         wanted=Range(limit=limit_of(params), from_id=start),
     )
     return [shapes.prevented_match_row(market.symbol, row) for row in rows]
+
+
+def _check_alone(params: Params, *names: str) -> None:
+    """Raise if more than one of these parameters was sent."""
+    if sum(params.has(name) for name in names) > 1:
+        raise MexError(-1128, "Combination of optional parameters invalid.")
+
+
+def _listed(params: Params, catalog: Catalog) -> list[MarketSpec]:
+    """Return the market that `symbol` names, those that `symbols` names, or else all that are listed."""
+    if params.has("symbol"):
+        return [catalog.listed_market(params.text("symbol"))]
+    if params.has("symbols"):
+        return [catalog.listed_market(symbol) for symbol in dict.fromkeys(params.json_list("symbols"))]
+    return catalog.listed()
 
 
 async def _market(params: Params) -> MarketSpec:

@@ -15,9 +15,10 @@ import msgspec
 from accounts import authentication
 from accounts.authentication import Caller
 from accounts.credentials import credentials
+from accounts.endpoints import orders_used, weight_used
 from accounts.throttle import throttle
 from mex.clock import now_ms
-from mex.errors import AnswerUnknown, EngineBusy, KeyMalformed, MexError
+from mex.errors import AnswerUnknown, EngineBusy, KeyMalformed, MexError, TooManyOrders, TooManyRequests, Unsupported
 from mex.limits import FRAME_BYTES_MAX, IN_FLIGHT_PER_CONNECTION_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX
 from mex.params import Params
 from trading.gateway import budgets
@@ -25,7 +26,7 @@ from trading.gateway.client import Done, lessens_risk
 from trading.gateway.hub import Hub, get_hub
 from trading.orders_api import Submission
 from trading.sockets import GOING_AWAY, NOT_FOUND, TOO_BIG, Socket
-from trading.ws_frames import NO_ID, ControlFrame, Frame, read_control, read_frame, texts_of
+from trading.ws_frames import NO_ID, ControlFrame, read_control, read_frame, texts_of
 from trading.ws_methods import METHODS, Kind, Method
 
 log = logging.getLogger(__name__)
@@ -92,40 +93,51 @@ class OrderConsumer(Socket):
 
     def text_of_binary(self, frame: bytes) -> str | None:
         """Answer that frames must be text."""
-        self._fail(NO_ID, MexError(-1100, "Frames must be text: one JSON object with id, method and params."))
+        self._fail(MexError(-1100, "Frames must be text: one JSON object with id, method and params."))
         return None
 
     async def take(self, text: str) -> None:
         """Take one request and go on; its answer follows."""
         if len(text) > FRAME_BYTES_MAX:
-            self._fail(NO_ID, MexError(-1100, f"A frame must not be longer than {FRAME_BYTES_MAX} bytes."))
+            self._fail(MexError(-1100, f"A frame must not be longer than {FRAME_BYTES_MAX} bytes."))
             self.close(TOO_BIG)
             return
-        request_id = NO_ID
         try:
             frame = read_frame(text)
-            request_id = frame.id
-            await self._run(frame)
         except MexError as error:
-            self._fail(request_id, error)
-
-    async def _run(self, frame: Frame) -> None:
-        name = frame.method.removeprefix("v3/")
-        method = METHODS.get(name)
-        if method is None:
-            raise MexError(-1020, "This operation is not supported.")
+            self._fail(error)
+            return
         params = Params(texts_of(frame.params))
-        weight = throttle.request(self._address, method.weight)
+        answer = _Answer(self, frame.id, params.texts)
+        try:
+            await self._run(frame.method, params, answer)
+        except TooManyRequests as error:
+            answer.weight = weight_used(self._address)
+            answer.fail(error)
+        except MexError as error:
+            answer.fail(error)
+        except Exception as error:  # noqa: BLE001  # it is logged, and answered: nobody waits for ever
+            answer.fail_unknown("a request", error)
+
+    async def _run(self, name: str, params: Params, answer: "_Answer") -> None:
+        method = METHODS.get(name.removeprefix("v3/"))
+        if method is None:
+            answer.weight = throttle.request(self._address, 1)
+            raise Unsupported()
+        answer.weight = throttle.request(self._address, method.weight)
         if method.orders and self.hub.is_behind:
             raise EngineBusy()
         caller = await self._caller(params, method) if method.signed else None
         if caller is not None and method.trade:
             authentication.check_may_trade(caller)
-        answer = _Answer(self, frame.id, params, weight)
         if method.kind is Kind.SUBMIT:
             assert caller is not None
             if method.orders:
-                answer.orders = throttle.order(caller.account, method.orders)
+                try:
+                    answer.orders = throttle.order(caller.account, method.orders)
+                except TooManyOrders:
+                    answer.orders = orders_used(caller.account)
+                    raise
             self._submit(method.prepare(caller, params, self.hub.catalog), answer)
         elif method.kind is Kind.READ:
             self._read(method, caller, params, answer)
@@ -181,8 +193,7 @@ class OrderConsumer(Socket):
     def _read_ended(self, answer: "_Answer", task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("a read failed", exc_info=task.exception())
-            answer.fail(MexError(-1000, "An unknown error occurred while processing the request.", status=500))
+            answer.fail_unknown("a read", task.exception())
 
     def _count_in(self, *, is_urgent: bool) -> None:
         room = 2 * IN_FLIGHT_PER_CONNECTION_MAX if is_urgent else IN_FLIGHT_PER_CONNECTION_MAX
@@ -243,8 +254,15 @@ class OrderConsumer(Socket):
 
     # --- answers -----------------------------------------------------------------------------------
 
-    def _fail(self, request_id: msgspec.Raw, error: MexError) -> None:
-        _Answer(self, request_id, Params({}), 0).fail(error)
+    def _fail(self, error: MexError) -> None:
+        """Answer a frame that is no request. It counts as one all the same, and may be one too many."""
+        answer = _Answer(self, NO_ID, {})
+        try:
+            throttle.request(self._address, 1)
+        except TooManyRequests as too_many:
+            error = too_many
+        answer.weight = weight_used(self._address)
+        answer.fail(error)
 
     @property
     def tells_limits(self) -> bool:
@@ -253,15 +271,16 @@ class OrderConsumer(Socket):
 
 
 class _Answer:
-    """The answer to one request: said once."""
+    """The answer to one request: said once. `weight` and `orders` are what is used of the budgets with it."""
 
-    __slots__ = ("_id", "_limits", "_socket", "_weight", "orders")
+    __slots__ = ("_id", "_limits", "_socket", "orders", "weight")
 
-    def __init__(self, socket: OrderConsumer, request_id: msgspec.Raw, params: Params, weight: int) -> None:
+    def __init__(self, socket: OrderConsumer, request_id: msgspec.Raw, texts: Mapping[str, str]) -> None:
         self._socket = socket
         self._id = request_id
-        self._limits = params.text("returnRateLimits", "true" if socket.tells_limits else "false") != "false"
-        self._weight = weight
+        wanted = texts.get("returnRateLimits", "")
+        self._limits = wanted != "false" if wanted else socket.tells_limits
+        self.weight = 0
         self.orders: Mapping[str, str] | None = None
 
     def succeed(self, result: object) -> None:
@@ -271,13 +290,21 @@ class _Answer:
     def fail(self, error: MexError) -> None:
         """Answer with an error; the connection stays."""
         told: dict[str, object] = {"code": error.code, "msg": error.message}
-        if error.data is not None:
+        if error.retry_after_s is not None:
+            now = now_ms()
+            told["data"] = {"serverTime": now, "retryAfter": now + 1000 * error.retry_after_s}
+        elif error.data is not None:
             told["data"] = error.data
         self._put({"id": self._id, "status": error.status, "error": told})
 
+    def fail_unknown(self, what: str, error: BaseException | None) -> None:
+        """Answer that something went wrong that is not the client's matter; the log tells what."""
+        log.error("%s failed", what, exc_info=error)
+        self.fail(MexError(-1000, "An unknown error occurred while processing the request.", status=500))
+
     def _put(self, answer: dict[str, object]) -> None:
         if self._limits:
-            answer["rateLimits"] = budgets.used(self._weight, self.orders)
+            answer["rateLimits"] = budgets.used(self.weight, self.orders)
         self._socket.put(_encode(answer).decode())
 
 

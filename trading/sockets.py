@@ -15,10 +15,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 TOO_BIG = 1009
-TRY_LATER = 1013
 GOING_AWAY = 1001
 REFUSED = 4403
 NOT_FOUND = 4404
+"""Both before a connection is accepted: its client sees HTTP 403, and no code."""
 TOO_SLOW = 4408
 
 
@@ -46,6 +46,9 @@ class Socket(AsyncConsumer):
                 await self.dispatch(await receive())
         except StopConsumer:
             return
+        finally:
+            # However it ends, by an error or by the server: what others keep of it would be kept, and served, for ever.
+            self._let_go()
 
     async def dispatch(self, message: Mapping[str, Any]) -> None:
         """Hand a message over.
@@ -92,12 +95,14 @@ class Socket(AsyncConsumer):
         await self.send({"type": "websocket.close", "code": REFUSED})
 
     async def websocket_disconnect(self, message: Mapping[str, Any]) -> None:
-        """Let go of everything, whoever ended the connection."""
+        """End, whoever ended the connection."""
+        raise StopConsumer
+
+    def _let_go(self) -> None:
         self.is_open = False
         self.gone()
         if self._writer is not None:
             self._writer.cancel()
-        raise StopConsumer
 
     def gone(self) -> None:
         """Let go of what the connection subscribed to."""

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import User
 from mex.page_cache import kept_for_anonymous
@@ -19,7 +19,7 @@ from wallets.page_selectors import deposits_of, holding_of, withdrawals_of
 HISTORIES = {"deposits": "Deposits", "withdrawals": "Withdrawals", "orders": "Orders", "trades": "Trades"}
 
 
-@require_GET
+@require_safe
 @kept_for_anonymous
 def home(request: HttpRequest) -> HttpResponse:
     """Say what mex is, and show its markets."""
@@ -27,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @kept_for_anonymous
 def trade(request: HttpRequest, symbol: str) -> HttpResponse:
     """Show a market and trade on it; everything live comes over the websockets."""

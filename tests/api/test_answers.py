@@ -1,5 +1,6 @@
 """What answers look like: every endpoint and method against the examples of docs/api.md, with exact numbers."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -74,6 +75,20 @@ def test_public_answers(exchange: Exchange, ws: WsApi) -> None:
     assert rest.get("/api/v3/ticker/bookTicker").json()[0] == ticker
 
 
+def test_best_prices_of_some_markets(exchange: Exchange, ws: WsApi) -> None:
+    rest = exchange.rest()
+    cases: list[tuple[list[str] | None, list[str]]] = [
+        (None, MARKETS),
+        (["ETHBTC"], ["ETHBTC"]),
+        (["BTCUSDT", "ETHBTC", "BTCUSDT"], ["BTCUSDT", "ETHBTC"]),
+    ]
+    for asked, symbols in cases:
+        rows = rest.get("/api/v3/ticker/bookTicker", **({"symbols": json.dumps(asked)} if asked else {})).json()
+        assert [row["symbol"] for row in rows] == symbols, asked
+        assert ws.request("ticker.book", **({"symbols": asked} if asked else {}))["result"] == rows
+        check(rows[0], "bookTickerRest")
+
+
 def test_exchange_info_of_some_markets(exchange: Exchange) -> None:
     rest = exchange.rest()
     cases = [
@@ -83,10 +98,16 @@ def test_exchange_info_of_some_markets(exchange: Exchange) -> None:
         ({"permissions": '["SPOT","MARGIN"]'}, MARKETS),
         ({"permissions": "MARGIN"}, []),
         ({"showPermissionSets": "true"}, MARKETS),
+        ({"showPermissionSets": "false"}, MARKETS),
+        ({"symbolStatus": "TRADING"}, MARKETS),
+        ({"symbolStatus": "HALT"}, []),
+        ({"symbolStatus": "BREAK", "permissions": "SPOT"}, []),
     ]
     for params, symbols in cases:
         answer = rest.get("/api/v3/exchangeInfo", **params)
         assert [row["symbol"] for row in answer.json()["symbols"]] == symbols, params
+        shown = [] if params == {"showPermissionSets": "false"} else [["SPOT"]]
+        assert [row["permissionSets"] for row in answer.json()["symbols"]] == [shown for _ in symbols], params
 
 
 def test_every_answer_is_json_and_tells_the_weight(exchange: Exchange) -> None:
@@ -108,7 +129,8 @@ def test_every_answer_is_json_and_tells_the_weight(exchange: Exchange) -> None:
     ):
         answer = rest.call(method, path)
         assert answer.status_code == status, path
-        assert answer.json().keys() == {"code", "msg"}
+        assert answer.json() == {"code": -1020, "msg": "This operation is not supported."}
+        assert int(answer.headers["X-MBX-USED-WEIGHT-1M"]) > 0
     for path in ("margin/allPairs", "margin/isolated/allPairs", "spot/delist-schedule"):
         assert rest.get(f"/sapi/v1/{path}").json() == []
     for path in ("/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"):
@@ -326,8 +348,9 @@ def test_ids_come_back_with_their_type_and_limits_where_they_are_wanted(exchange
         assert list(ws.request("ping", returnRateLimits=False)) == ["id", "status", "result"]
         reply = ws.request("nothing")
         assert (reply["status"], reply["error"]) == (400, {"code": -1020, "msg": "This operation is not supported."})
-        assert "rateLimits" in reply
+        assert reply["rateLimits"][0]["count"] > 0
         assert "rateLimits" not in ws.request("depth", symbol="NO", returnRateLimits=False)
+        assert "rateLimits" not in ws.request("nothing", returnRateLimits=False)
     with exchange.ws_api(query="?returnRateLimits=false&timeUnit=MILLISECOND") as ws:
         assert "rateLimits" not in ws.request("ping")
         assert "rateLimits" in ws.request("ping", returnRateLimits=True)

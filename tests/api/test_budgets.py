@@ -4,9 +4,9 @@ import pytest
 from django.test import RequestFactory, override_settings
 
 from accounts import throttle as module
-from accounts.endpoints import Endpoint, answer
+from accounts.endpoints import Endpoint, answer, json_error, unknown
 from accounts.throttle import Throttle
-from mex.errors import TooManyOrders, TooManyRequests
+from mex.errors import EngineBusy, TooManyOrders, TooManyRequests
 from trading import api
 
 
@@ -58,4 +58,24 @@ async def test_a_refusal_says_when_to_come_back() -> None:
 
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 60
+    assert int(response["X-MBX-USED-WEIGHT-1M"]) > 0
     assert response["Content-Type"] == "application/json"
+
+
+@override_settings(WEIGHT_PER_MINUTE=0)
+async def test_a_request_for_what_is_not_there_counts_too() -> None:
+    request = RequestFactory().get("/api/v3/nothing", REMOTE_ADDR="198.51.100.7")
+
+    weights = []
+    for _ in range(2):
+        response = await unknown(request)
+        assert (response.status_code, int(response["Retry-After"]) > 0) == (429, True)
+        weights.append(int(response["X-MBX-USED-WEIGHT-1M"]))
+
+    assert weights in ([1, 2], [1, 1])  # a minute may end between them
+
+
+def test_an_overloaded_server_says_when_to_come_back() -> None:
+    response = json_error(EngineBusy())
+
+    assert (response.status_code, response["Retry-After"]) == (503, "1")

@@ -1,6 +1,8 @@
 """A bot that people have, unchanged but for the URL: ccxt and ccxt.pro."""
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -12,6 +14,7 @@ from tests.api.exchange import Exchange
 from tests.api.test_order_types import trade_at
 
 MARKET = "ETH/BTC"
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings(exchange: Exchange, trader: Trader) -> dict[str, Any]:
@@ -41,6 +44,41 @@ def settings(exchange: Exchange, trader: Trader) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/api.md"])
+def test_the_documents_show_the_settings_that_are_tested(exchange: Exchange, document: str) -> None:
+    """An address that they left out would be that of the real exchange."""
+    [trader] = exchange.traders(1)
+    known = settings(exchange, trader)
+    shown = re.search(r"```python\n.*?binance\((\{.*?\})\)\n", (_ROOT / document).read_text(), re.DOTALL)
+    assert shown is not None
+    names = {"B": exchange.web.url, "W": exchange.web.ws, "KEY": trader.key, "SECRET": trader.secret}
+
+    told = eval(shown[1], names)
+
+    assert (told["urls"], told["options"]) == (known["urls"], known["options"])
+
+
+@pytest.mark.parametrize(
+    ("code", "with_hostname", "without"),
+    [
+        (-1008, ccxt.OperationFailed, ccxt.ExchangeError),
+        (-4012, ccxt.PermissionDenied, ccxt.BadRequest),
+        (-4013, ccxt.AuthenticationError, ccxt.BadRequest),
+        (-4014, ccxt.OperationRejected, ccxt.BadRequest),
+        (-4026, ccxt.InsufficientFunds, ccxt.BadRequest),
+        (-1020, ccxt.BadRequest, ccxt.BadRequest),
+    ],
+)
+def test_what_ccxt_makes_of_errors(code: int, with_hostname: type[Exception], without: type[Exception]) -> None:
+    """As docs/api.md and docs/errors.md tell it."""
+    for hostname, expected in (("mex.test", with_hostname), (None, without)):
+        bot = ccxt.binance({"hostname": hostname} if hostname else {})
+        body = {"code": code, "msg": "A text that ccxt does not know."}
+        with pytest.raises(ccxt.BaseError) as raised:
+            bot.handle_errors(503, "", "https://api.mex.test/api/v3/order", "POST", {}, bot.json(body), body, {}, "")
+        assert raised.type is expected
+
+
 def test_ccxt_trades(exchange: Exchange) -> None:
     maker, trader = exchange.traders(2)
     exchange.rest(maker).order("SELL", "2", "0.0522")
@@ -54,6 +92,10 @@ def test_ccxt_trades(exchange: Exchange) -> None:
     assert bot.fetch_balance()["BTC"] == {"free": 10000.0, "used": 0.0, "total": 10000.0}
     assert bot.fetch_order_book(MARKET)["asks"] == [[0.0522, 2.0]]
 
+    assert bot.fetch_bids_asks([MARKET])[MARKET]["ask"] == 0.0522
+    with pytest.raises(ccxt.BadRequest, match="not supported"):
+        bot.fetch_ohlcv(MARKET)
+
     resting = bot.create_order(MARKET, "limit", "buy", 1, 0.05)
     bought = bot.create_order(MARKET, "market", "buy", 0.5)
     assert (resting["status"], bought["status"], bought["average"]) == ("open", "closed", 0.0522)
@@ -63,6 +105,7 @@ def test_ccxt_trades(exchange: Exchange) -> None:
     assert bot.cancel_order(resting["id"], MARKET)["status"] == "canceled"
     assert bot.fetch_open_orders(MARKET) == []
     assert [order["status"] for order in bot.fetch_orders(MARKET)] == ["canceled", "closed"]
+    assert bot.fetch_trades(MARKET, params={"fetchTradesMethod": "publicGetTrades"})[-1]["price"] == 0.0522
     [trade] = bot.fetch_my_trades(MARKET)
     assert (trade["side"], trade["amount"], trade["price"], trade["takerOrMaker"]) == ("buy", 0.5, 0.0522, "taker")
     assert bot.fetch_balance()["ETH"]["total"] == 10000.499
@@ -102,6 +145,11 @@ async def test_ccxt_pro_watches_and_trades_over_websockets(exchange: Exchange) -
         assert (await bot.fetch_balance())["ETH"]["total"] == 10000.499
         [trade] = await bot.fetch_my_trades_ws(MARKET)
         assert (trade["amount"], trade["price"]) == (0.5, 0.0522)
+        best, trades = (asyncio.create_task(work) for work in (bot.watch_bids_asks([MARKET]), bot.watch_trades(MARKET)))
+        async with asyncio.timeout(20):
+            while not (best.done() and trades.done()):
+                await bot.create_order_ws(MARKET, "limit", "buy", 0.01, 0.0522)
+        assert (best.result()[MARKET]["ask"], trades.result()[-1]["price"]) == (0.0522, 0.0522)
     finally:
         await bot.close()
 

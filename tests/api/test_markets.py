@@ -72,8 +72,10 @@ def test_a_market_is_halted_and_goes_on(exchange: Exchange, market: None) -> Non
 
     exchange.set_market("SMALLBTC", status=MarketStatus.HALT)
     exchange.eventually(lambda: rules(exchange)["status"] == "HALT", "the halt")
+    halted = exchange.rest().get("/api/v3/exchangeInfo", symbolStatus="HALT").json()["symbols"]
 
     assert rest.post("/api/v3/order", **ORDER).json() == CLOSED
+    assert [row["symbol"] for row in halted] == ["SMALLBTC"]
     assert rest.post("/api/v3/order/test", **ORDER).json() == CLOSED
     canceled = rest.delete("/api/v3/order", symbol="SMALLBTC", orderId=order["orderId"])
     assert canceled.json()["status"] == "CANCELED"
@@ -109,6 +111,7 @@ def test_a_delisted_market_is_gone_but_for_its_histories(exchange: Exchange) -> 
         assert position["B"] == [{"a": "BTC", "f": "10000.00000000", "l": "0.00000000"}]
     assert "GONEBTC" not in symbols(exchange)
     assert rest.get("/api/v3/exchangeInfo", symbol="GONEBTC").json() == {"code": -1121, "msg": "Invalid symbol."}
+    assert rest.get("/api/v3/ticker/bookTicker", symbol="GONEBTC").json() == {"code": -1121, "msg": "Invalid symbol."}
     assert "GONEBTC" not in [row["symbol"] for row in rest.get("/api/v3/ticker/bookTicker").json()]
     assert [row["status"] for row in rest.get("/api/v3/allOrders", symbol="GONEBTC").json()] == ["EXPIRED"]
     assert rest.post("/api/v3/order", **order).json() == CLOSED

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api.client import Json, Rest
 from tests.api.exchange import Exchange
 from tests.api.shapes import EXAMPLES, check
@@ -183,3 +185,36 @@ def test_the_fee_rates_of_an_account(exchange: Exchange) -> None:
         answer = exchange.rest(trader).get("/api/v3/account/commission", symbol="ETHBTC").json()
 
         assert answer == ws.request("account.commission", symbol="ETHBTC")["result"] == EXAMPLES["commission"]
+
+
+@pytest.mark.parametrize("way", ["order", "order.place", "order/cancelReplace", "order.cancelReplace"])
+def test_an_order_that_becomes_a_maker_in_its_own_command_tells_its_own_fees(exchange: Exchange, way: str) -> None:
+    """Its trades trigger a stop order that meets what rests of it: as a maker it pays less, in what it gets."""
+    trade_at(exchange, "0.05")
+    ann, bob, seller = exchange.traders(3)
+    rest = exchange.rest(ann)
+    place(exchange.rest(bob), side="SELL", type="STOP_LOSS", quantity="2", stopPrice="0.048")
+    exchange.rest(seller).order("SELL", "5", "0.048")
+    order = {
+        "symbol": "ETHBTC",
+        "side": "BUY",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "10",
+        "price": "0.048",
+    }
+    if "cancelReplace" in way:
+        old = rest.order("BUY", "1", "0.03")
+        order |= {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": old["orderId"]}
+
+    with exchange.ws_api(ann) as ws:
+        answer = rest.post(f"/api/v3/{way}", **order).json() if "." not in way else ws.request(way, **order)["result"]
+
+    placed = answer.get("newOrderResponse", answer)
+    check(placed, "newOrder")
+    assert (placed["status"], placed["executedQty"]) == ("PARTIALLY_FILLED", "7.00000000")
+    fills = [(fill["qty"], fill["commission"], fill["commissionAsset"]) for fill in placed["fills"]]
+    assert fills == [("5.00000000", "0.01000000", "ETH"), ("2.00000000", "0.00200000", "ETH")]
+    trades = rest.get("/api/v3/myTrades", symbol="ETHBTC", orderId=placed["orderId"]).json()
+    assert [(trade["qty"], trade["commission"], trade["commissionAsset"]) for trade in trades] == fills
+    assert [trade["isMaker"] for trade in trades] == [False, True]

@@ -7,7 +7,7 @@ import pytest
 from tests.api.client import Json, Rest
 from tests.api.exchange import Exchange
 from tests.api.shapes import EXAMPLES, check
-from tests.api.test_order_types import like, row
+from tests.api.test_order_types import like, place, row, trade_at
 
 MATCHES = "/api/v3/myPreventedMatches"
 
@@ -163,3 +163,46 @@ def test_prevented_matches_are_asked_for_by_number_or_by_order(exchange: Exchang
             assert error == {"code": -1128, "msg": "Combination of optional parameters invalid."}
             assert rest.get(MATCHES, symbol="ETHBTC", **params).json() == error
     assert exchange.rest(other).get(MATCHES, **mine).json() == []
+
+
+def test_what_was_prevented_is_told_after_a_trade_too(exchange: Exchange) -> None:
+    trader, other = exchange.traders(2)
+    rest, others = exchange.rest(trader), exchange.rest(other)
+    limit = {"type": "LIMIT", "timeInForce": "GTC", "quantity": "2", "price": "0.051"}
+    by_quote = {"type": "MARKET", "quoteOrderQty": "0.101"}
+    with exchange.ws_api(trader) as ws:
+        ws.request("userDataStream.subscribe.signature")
+        for order in (limit, by_quote):
+            rest.order("SELL", "1", "0.05")
+            others.order("SELL", "1", "0.051")
+            ws.next_events(2)
+
+            answer = place(rest, side="BUY", selfTradePreventionMode="DECREMENT", **order)
+
+            asked = row(rest, answer)
+            assert (answer["status"], answer["executedQty"]) == ("FILLED", "1.00000000")
+            assert answer["preventedQuantity"] == asked["preventedQuantity"] == "1.00000000"
+            assert answer["origQty"] == asked["origQty"] == "2.00000000"
+            assert [match["takerPreventedQuantity"] for match in answer["preventedMatches"]] == ["1.00000000"]
+            told = ws.next_events(5)
+            assert [event["x"] for event in told[:4]] == ["NEW", "TRADE_PREVENTION", "TRADE_PREVENTION", "TRADE"]
+            assert (told[3]["X"], told[3]["q"], told[3]["z"]) == ("FILLED", "2.00000000", "1.00000000")
+
+
+def test_what_a_maker_lost_in_its_own_command_is_told_after_its_next_trade(exchange: Exchange) -> None:
+    """Two stop orders meet what rests of the order that triggers them: one of its own account, then another's."""
+    trade_at(exchange, "0.05")
+    trader, other, seller = (exchange.rest(trader) for trader in exchange.traders(3))
+    stop = {"side": "SELL", "type": "STOP_LOSS", "stopPrice": "0.048"}
+    place(trader, **stop, quantity="1", selfTradePreventionMode="DECREMENT")
+    place(other, **stop, quantity="2")
+    seller.order("SELL", "5", "0.048")
+
+    answer = trader.order("BUY", "10", "0.048")
+
+    assert [(fill["qty"], fill["commission"]) for fill in answer["fills"]] == [
+        ("5.00000000", "0.01000000"),
+        ("2.00000000", "0.00200000"),
+    ]
+    assert (answer["executedQty"], answer["preventedQuantity"]) == ("7.00000000", "1.00000000")
+    assert row(trader, answer)["preventedQuantity"] == "1.00000000"

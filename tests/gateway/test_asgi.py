@@ -1,5 +1,6 @@
 """The web process as servers call it: which handler takes a request, and what protects every answer."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from mex.limits import HTTP_BODY_BYTES_MAX
 from mex.middleware import POLICY
 
 
-async def ask(path: str, *parts: bytes, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+async def ask(
+    path: str, *parts: bytes, method: str = "GET", query: bytes = b"", encodings: bytes = b""
+) -> tuple[int, dict[str, str], bytes]:
     """Send a request whose body comes in parts; return status, headers (names in lower case) and body."""
     scope: dict[str, Any] = {
         "type": "http",
@@ -19,8 +22,8 @@ async def ask(path: str, *parts: bytes, method: str = "GET") -> tuple[int, dict[
         "method": method,
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(b"host", b"testserver")],
+        "query_string": query,
+        "headers": [(b"host", b"testserver"), (b"accept-encoding", encodings)],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
         "scheme": "http",
@@ -59,11 +62,31 @@ async def test_pages_and_files_are_protected_alike(path: str, status: int, kind:
     assert b"DJANGO_SETTINGS_MODULE" not in body
 
 
+async def test_browsers_get_the_large_style_sheet_compressed_and_the_very_same() -> None:
+    path = "/static/vendor/bootstrap/bootstrap.min.css"
+
+    _, plain_headers, plain = await ask(path)
+    status, headers, short = await ask(path, encodings=b"gzip, deflate, br, zstd")
+
+    assert (status, headers["content-encoding"], headers["vary"]) == (200, "gzip", "Accept-Encoding")
+    assert gzip.decompress(short) == plain
+    assert len(short) * 7 < len(plain)
+    assert "content-encoding" not in plain_headers
+
+
 async def test_the_api_answers_in_json_also_for_what_is_not_there() -> None:
     status, headers, body = await ask("/api/v3/nothing")
 
     assert (status, headers["content-type"]) == (404, "application/json")
-    assert b'"code": -1000' in body
+    assert b'"code":-1020' in body
+
+
+async def test_the_api_answers_in_json_also_to_a_query_that_is_no_text() -> None:
+    status, headers, body = await ask("/api/v3/depth", query=b"symbol=\xff")
+
+    assert (status, headers["content-type"]) == (400, "application/json")
+    assert int(headers["x-mbx-used-weight-1m"]) > 0
+    assert body == b'{"code":-1100,"msg":"Illegal characters found in the request."}'
 
 
 def test_pages_cross_to_a_thread_once_with_all_their_middleware() -> None:
@@ -88,7 +111,7 @@ async def test_a_body_of_the_longest_length_is_taken() -> None:
     status, _, body = await ask("/api/v3/nothing", half, half, method="POST")
 
     assert status == 404
-    assert b'"code": -1000' in body
+    assert b'"code":-1020' in body
 
 
 async def test_a_client_that_leaves_while_it_sends_too_much_is_let_go() -> None:

@@ -1,13 +1,16 @@
 """A market that an operator changed is known from the batch on that says so, without a look at the database."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from mex.errors import SymbolInvalid
 from tests.gateway.test_slow_readers import CATALOG, MARKET
-from trading.engine.enums import MarketStatus, Side
-from trading.engine.events import Batch, LevelChanged, MarketChanged, Outcome
+from trading.engine.enums import MarketStatus, Reason, Side
+from trading.engine.events import BalanceChanged, Batch, LevelChanged, MarketChanged, Outcome, Posted
 from trading.engine.markets import MarketSpec
+from trading.gateway.catalog import Catalog
 from trading.gateway.hub import Hub
 
 NEW = msgspec.structs.replace(MARKET, id=2, symbol="BTCETH", base=1, quote=2)
@@ -46,4 +49,30 @@ async def test_a_delisted_market_is_not_listed_and_keeps_its_name() -> None:
     assert hub.catalog.market("ETHBTC").id == 1
     with pytest.raises(SymbolInvalid):
         hub.catalog.listed_market("ETHBTC")
+    await hub.close()
+
+
+async def test_the_first_balance_of_a_new_asset_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the web process."""
+    heard: list[bytes] = []
+
+    class Listener:
+        def account_event(self, text: bytes) -> None:
+            heard.append(text)
+
+    async def load() -> Catalog:
+        return replace(CATALOG, asset_codes={**CATALOG.asset_codes, 9: "NEW"})
+
+    monkeypatch.setattr("trading.gateway.catalog.load", load)
+    hub = Hub()
+    hub._use_catalog(CATALOG)
+    hub.feeds.load(CATALOG, {1: 0}, [])
+    deposit = Posted(-1, 7, 9, 100, Reason.DEPOSIT, "d")
+
+    await hub._take_batch(Batch(1, 5, 1, [Outcome("", 0, [deposit])], [], [BalanceChanged(7, 9, 100, 0)]))
+    assert heard == []  # nobody listens: nothing is looked up
+    hub.listen(7, Listener())  # type: ignore[arg-type]
+    await hub._take_batch(Batch(2, 5, 2, [Outcome("", 0, [deposit])], [], [BalanceChanged(7, 9, 200, 0)]))
+
+    assert any(b'"NEW"' in text for text in heard)
     await hub.close()

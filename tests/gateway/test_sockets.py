@@ -6,7 +6,6 @@ from typing import Any
 
 import channels.consumer
 import pytest
-from channels.exceptions import StopConsumer
 from channels.testing import WebsocketCommunicator
 
 from mex.limits import SEND_BUFFER_BYTES_MAX
@@ -109,12 +108,17 @@ class Gone(Socket):
     def gone(self) -> None:
         self.is_let_go = True
 
+    async def websocket_connect(self, message: object) -> None:
+        await self.accept()
+
 
 async def test_a_client_that_goes_before_it_is_accepted_leaves_nothing() -> None:
     socket = Gone("websocket.accept")
 
-    with pytest.raises(StopConsumer):
-        await socket.accept()
+    async def receive() -> Mapping[str, Any]:
+        return {"type": "websocket.connect"}
+
+    await asyncio.wait_for(socket({"type": "websocket"}, receive, socket.send), 10)
 
     assert socket.is_let_go
     assert not socket.is_open

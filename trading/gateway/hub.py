@@ -265,6 +265,9 @@ class Hub:
         ]
         if markets:
             await self._change_markets(markets, batch.number)
+        told = {change.asset for change in batch.balances if change.account in self._listeners}
+        if not self.catalog.asset_codes.keys() >= told:
+            self._use_catalog(await catalog.load())  # an asset is newer than what was read
         # The books first: whoever is told of an order must find it in the depth (docs/api.md, "Reads follow writes").
         # After a gap they may be ahead of the stream; the answers of these batches are still waited for.
         if batch.number > self._books_at:

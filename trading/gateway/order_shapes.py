@@ -72,7 +72,7 @@ def order_full(
         {
             "price": format_units(step.trade.price),
             "qty": format_units(step.trade.quantity),
-            "commission": format_units(step.trade.taker_fee),
+            "commission": format_units(step.trade.maker_fee if step.is_maker else step.trade.taker_fee),
             "commissionAsset": code,
             "tradeId": step.trade.id,
         }

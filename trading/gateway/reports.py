@@ -56,6 +56,7 @@ class AccountReports:
         event_ms: int,
     ) -> None:
         deltas: dict[tuple[int, int], int] | None = None
+        lost: dict[int, int] = {}
         for index, event in enumerate(events):
             kind = type(event)
             if kind is ListChanged:
@@ -63,7 +64,7 @@ class AccountReports:
             elif kind is Posted:
                 deltas = _with_posting(deltas or {}, event, accounts)  # type: ignore[arg-type]  # as above
             else:
-                for step in steps_of(events, index, accounts):
+                for step in steps_of(events, index, accounts, lost):
                     report = self._report(step, sequence, time_ms, event_ms)
                     told.setdefault(step.card.order.account, []).append(report)
         for (account, asset), delta in (deltas or {}).items():

@@ -165,7 +165,7 @@ def _no_discount() -> Json:
     return {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "", "discount": rate(0)}
 
 
-def symbol_info(market: MarketSpec, codes: Mapping[int, str]) -> Json:
+def symbol_info(market: MarketSpec, codes: Mapping[int, str], permission_sets: Sequence[Sequence[str]]) -> Json:
     """Return a market's rules."""
     return {
         "symbol": market.symbol,
@@ -191,7 +191,7 @@ def symbol_info(market: MarketSpec, codes: Mapping[int, str]) -> Json:
         "isMarginTradingAllowed": False,
         "filters": _filters(market),
         "permissions": [],
-        "permissionSets": [["SPOT"]],
+        "permissionSets": permission_sets,
         "defaultSelfTradePreventionMode": StpMode.NONE.name,
         "allowedSelfTradePreventionModes": STP_MODES,
     }

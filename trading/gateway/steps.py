@@ -20,6 +20,7 @@ class Step(msgspec.Struct, gc=False):
 
     `number` tells the steps of one command apart: twice the event's place, plus 1 for the taker.
     `is_working`: the order is in the book, or will be unless its trading ends it.
+    `prevented`: what self-trade prevention took from it, as far as the events of its command tell.
     """
 
     card: Accepted
@@ -58,27 +59,30 @@ class Step(msgspec.Struct, gc=False):
         return (self.trade is not None or self.match is not None) and self.number % 2 == 0
 
 
-def steps_of(events: Sequence[Event], index: int, accounts: Container[int]) -> Sequence[Step]:
+def steps_of(events: Sequence[Event], index: int, accounts: Container[int], lost: dict[int, int]) -> Sequence[Step]:
     """Return the steps of the event at a place among a command's events, as far as they are of these accounts.
 
-    The maker's comes first.
+    The maker's comes first. `lost`, empty at the first event and the same dictionary up to the last: what self-trade
+    prevention has taken from orders of the command by now, base units. Only the events that take it tell it.
     """
     event = events[index]
     kind = type(event)
+    told: Sequence[Step] = ()
     if kind is Traded:
-        return _trade(event, index, accounts)  # type: ignore[arg-type]  # `is` on the type does not narrow
-    if kind is Accepted:
+        told = _trade(event, index, accounts)  # type: ignore[arg-type]  # `is` on the type does not narrow
+    elif kind is Accepted:
         card: Accepted = event  # type: ignore[assignment]  # as above
-        if card.order.account not in accounts:
-            return ()
-        is_working = card.order.type is not OrderType.MARKET and card.order.type not in STOPS
-        return (Step(card, Execution.NEW, _OPEN, 0, 0, index * 2, is_working),)
-    if kind in _CHANGES:
+        if card.order.account in accounts:
+            is_working = card.order.type is not OrderType.MARKET and card.order.type not in STOPS
+            told = (Step(card, Execution.NEW, _OPEN, 0, 0, index * 2, is_working),)
+    elif kind in _CHANGES:
         change: Closed | Amended | Triggered | TrailStarted = event  # type: ignore[assignment]  # as above
-        return _change(change, index) if change.order.order.account in accounts else ()
-    if kind is Prevented:
-        return _prevention(events, event, index, accounts)  # type: ignore[arg-type]  # as above
-    return ()
+        told = _change(change, index) if change.order.order.account in accounts else ()
+    elif kind is Prevented:
+        told = _prevention(events, event, index, accounts)  # type: ignore[arg-type]  # as above
+    if lost or kind is Prevented:
+        _carry(told, lost)
+    return told
 
 
 _CHANGES = frozenset({Closed, Amended, Triggered, TrailStarted})
@@ -87,7 +91,17 @@ _CHANGES = frozenset({Closed, Amended, Triggered, TrailStarted})
 def steps_of_account(events: Sequence[Event], account: int) -> list[Step]:
     """Return all steps of one account's orders in a command."""
     accounts = (account,)
-    return [step for index in range(len(events)) for step in steps_of(events, index, accounts)]
+    lost: dict[int, int] = {}
+    return [step for index in range(len(events)) for step in steps_of(events, index, accounts, lost)]
+
+
+def _carry(steps: Sequence[Step], lost: dict[int, int]) -> None:
+    """Let steps that do not tell what prevention took from their orders have it from those before them."""
+    for step in steps:
+        if step.prevented:
+            lost[step.card.id] = step.prevented
+        else:
+            step.prevented = lost.get(step.card.id, 0)
 
 
 def _trade(trade: Traded, index: int, accounts: Container[int]) -> Sequence[Step]:
