@@ -38,6 +38,10 @@ class ChangedUserForm(UserChangeForm):
         fields = "__all__"
         field_classes: dict[str, type[forms.Field]] = {}
 
+    def clean_email(self) -> str:
+        """Return the e-mail in lower case, as the model wants it."""
+        return email_normal(str(self.cleaned_data["email"]))
+
 
 @admin.register(User)
 class MexUserAdmin(UserAdmin):
@@ -99,9 +103,10 @@ class ApiKeyAdmin(admin.ModelAdmin):
         """Return the beginning of the key, which is what its owner sees too."""
         return f"{key.key[:8]}…"
 
-    @admin.action(description="Revoke selected keys")
+    @admin.action(description="Revoke selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
-        """End keys for ever."""
-        for key in keys:
+        """End keys for ever; the history says who did it."""
+        for key in keys.filter(revoked_at=None):
             api_key_revoke(key=key)
+            self.log_change(request, key, "Revoked")
         self.message_user(request, "The selected keys are revoked.")

@@ -62,7 +62,6 @@ class LoginForm(StyledForm, AuthenticationForm):
 
     error_messages = {
         "invalid_login": "This e-mail and password do not belong together. The password is case-sensitive.",
-        "inactive": "This account is closed.",
     }
 
 

@@ -11,6 +11,9 @@ from django.conf import settings
 
 from mex.errors import TooManyAttempts, TooManyOrders, TooManyRequests
 
+_NAME_CHARS_MAX = 260
+"""What is kept of a name: "mail" and an e-mail of 254 characters. Longer ones belong to nobody, and share."""
+
 
 class Window:
     """Counts by name within a window of fixed length; all counts end together with the window."""
@@ -52,10 +55,12 @@ class Throttle:
     def attempt(self, *names: str) -> None:
         """Count a log-in or registration for each name (an address, an e-mail as it is kept). Raises TooManyAttempts.
 
-        Guessing passwords must be slow, and each try costs us an Argon2 hash.
+        Guessing passwords must be slow, and each try costs us an Argon2 hash. The names are counted in order, up to the
+        first whose budget is used up: an address that may not try any more uses up nobody's e-mail, and no memory.
         """
-        if max(self._attempts.add(name, 1) for name in names) > settings.LOGINS_PER_MINUTE:
-            raise TooManyAttempts(retry_after_s=self._attempts.rest_s())
+        for name in names:
+            if self._attempts.add(name[:_NAME_CHARS_MAX], 1) > settings.LOGINS_PER_MINUTE:
+                raise TooManyAttempts(retry_after_s=self._attempts.rest_s())
 
     def order(self, account: int, count: int = 1) -> Mapping[str, str]:
         """Count orders and return the headers that say how many there were. Raises TooManyOrders."""

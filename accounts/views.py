@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
 from django.forms import Form
@@ -16,7 +16,7 @@ from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import services
 from accounts.forms import ApiKeyForm, LoginForm, PasswordForm, RegisterForm
@@ -72,6 +72,33 @@ class Login(auth_views.LoginView):
         except TooManyAttempts as error:
             return _too_many(request, self.template_name, LoginForm(request), error)
         return super().post(request, *args, **kwargs)
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Return where to go from here, or "" for the usual place: a log-in that leads to itself leads nowhere."""
+        url = super().get_redirect_url()
+        return "" if url == self.request.path else url
+
+
+class AdminLogin(Login):
+    """Log in to the admin, in the same way and on the same budget.
+
+    Who is logged in, and may not use the admin, can log in as somebody who may.
+    """
+
+    next_page = "admin:index"
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Lead on at once who needs no log-in, and nobody else: the admin would lead him back here."""
+        super().setup(request, *args, **kwargs)
+        self.redirect_authenticated_user = admin.site.has_permission(request)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Log in; the session of whoever was logged in before is over, and so are its connections."""
+        before = self.request.user
+        response = super().form_valid(form)
+        if isinstance(before, User):
+            services.sessions_ended(user=before)
+        return response
 
 
 class Logout(auth_views.LogoutView):
@@ -163,12 +190,13 @@ def _key_create(user: User, form: ApiKeyForm) -> tuple[ApiKey, str]:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def api_key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
-    """End one of one's keys."""
-    key = api_key_of(user=user_of(request), key_id=key_id)
-    services.api_key_revoke(key=key)
-    messages.success(request, f"The key “{key.label}” is revoked.")
+    """End one of one's keys. Whoever follows the address, as after a log-in, gets to the page."""
+    if request.method == "POST":
+        key = api_key_of(user=user_of(request), key_id=key_id)
+        services.api_key_revoke(key=key)
+        messages.success(request, f"The key “{key.label}” is revoked.")
     return redirect("api_keys")
 
 

@@ -71,6 +71,11 @@ class Instance:
         instance.save()
         return instance
 
+    @classmethod
+    def is_in(cls, folder: Path) -> bool:
+        """Return whether a folder has an instance."""
+        return (folder / _FILE).exists()
+
     @property
     def url(self) -> str:
         """The address of the pages and the API."""

@@ -1,6 +1,7 @@
 """Child processes: started so that they end with us, known by pid and start time, ended in order."""
 
 import ctypes
+import errno
 import os
 import random
 import shutil
@@ -147,14 +148,21 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float, stopping: thr
 
 
 def is_free(port: int) -> bool:
-    """Return whether nobody listens on a loopback port."""
+    """Return whether a loopback port can be listened on."""
+    return not port_problem(port)
+
+
+def port_problem(port: int) -> str:
+    """Return why a loopback port cannot be listened on, "" when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not count
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+        except PermissionError:
+            return "is not for users: the system keeps it for root"
+        except OSError as error:
+            return "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+    return ""
 
 
 def free_port(preferred: int | None = None, *, taken: Iterable[int] = ()) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from launcher import nodes, web_servers
 from launcher.console import say, step
 from launcher.instance import ROOT, AlreadyRunning, Instance, default_folder, has_local_chains
-from launcher.processes import Service, end_leftovers, is_free
+from launcher.processes import Service, end_leftovers, port_problem
 from launcher.programs import InstallError
 from launcher.readiness import answers_page, answers_websocket
 from launcher.services import Anvil, Bitcoind, Program, Valkey
@@ -94,10 +94,17 @@ def market_maker() -> Service:
     return Program("market-maker", _PYTHON, "manage.py", "run_market_maker")
 
 
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < port < 65_536:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, was {text!r}")
+    return port
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the server and return its exit code."""
     parser = argparse.ArgumentParser(prog="script/server", description="Run the whole exchange on this machine.")
-    parser.add_argument("--port", type=int, default=8000, help="port of pages and API on 127.0.0.1 (default 8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port of pages and API on 127.0.0.1 (default 8000)")
     parser.add_argument("--data", type=Path, default=default_folder(os.environ), help="folder of all state (.mex)")
     parser.add_argument("--no-market-maker", action="store_true", help="nobody quotes: all orders are those of users")
     parser.add_argument(
@@ -121,8 +128,8 @@ def _serve(instance: Instance, port: int, server: str, *, has_maker: bool) -> in
     left = end_leftovers(instance.folder / "run", grace_s=_LEFTOVERS_GRACE_S)
     if left:
         say(f"mex: ended what an earlier run left behind: {', '.join(left)}")
-    if not is_free(port):
-        say(f"mex: port {port} of 127.0.0.1 is in use: choose another with --port")
+    if problem := port_problem(port):
+        say(f"mex: port {port} of 127.0.0.1 {problem}: choose another with --port")
         return 1
     instance.choose_ports(port)
     instance.web_server = server

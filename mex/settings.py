@@ -34,13 +34,13 @@ if IS_PRODUCTION and not ALLOWED_HOSTS:
 INSTALLED_APPS = [
     "daphne",
     "channels",
+    "accounts",  # before django.contrib.auth, of whose commands it has its own
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "accounts",
     "wallets",
     "trading",
 ]
@@ -124,6 +124,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 # Two instances on one host (script/server --port) share a cookie jar: a name of its own keeps both logged in.
 SESSION_COOKIE_NAME = env.text("MEX_SESSION_COOKIE", "sessionid")
 CSRF_COOKIE_NAME = SESSION_COOKIE_NAME.replace("sessionid", "csrftoken")
+if CSRF_COOKIE_NAME == SESSION_COOKIE_NAME:  # one cookie cannot be both
+    CSRF_COOKIE_NAME += "-csrf"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -225,6 +227,11 @@ BITCOIN_ZMQ = env.text("MEX_BITCOIN_ZMQ", "")
 # --- control over withdrawals (docs/operations.md, "Withdrawals under control") -----------------------
 WITHDRAWAL_EMAILS = env.flag("MEX_WITHDRAWAL_EMAILS", default=not MEX_LOCAL_CHAINS)
 """Whether what is asked for on the pages has to be confirmed by e-mail."""
+if IS_PRODUCTION and WITHDRAWAL_EMAILS:
+    if _MAIL.scheme == "console":
+        raise env.Unusable("MEX_MAIL_URL must name a mail server in production, or MEX_WITHDRAWAL_EMAILS be off")
+    if urlsplit(MEX_URL).hostname in (None, "127.0.0.1", "localhost", "::1"):
+        raise env.Unusable(f"MEX_URL must be where people find mex, as the mails have links to it, was {MEX_URL!r}")
 APPROVALS_NEEDED = env.integer("MEX_APPROVALS_NEEDED", 1)
 if APPROVALS_NEEDED not in (1, 2):
     raise env.Unusable(f"MEX_APPROVALS_NEEDED must be 1 or 2, was {APPROVALS_NEEDED}")

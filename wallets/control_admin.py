@@ -49,10 +49,35 @@ class TierLimitAdmin(admin.ModelAdmin):
     list_select_related = ("tier", "asset")
 
 
+class WithdrawalTierForm(forms.ModelForm):
+    """A tier. The default one is unticked by ticking another, and in no other way."""
+
+    # Not the column itself, of which one row at most may be true: the other one is unticked when this one is saved.
+    default = forms.BooleanField(
+        required=False, help_text="Of accounts without a tier of their own. It takes the place of the one that was it."
+    )
+
+    class Meta:
+        model = WithdrawalTier
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["default"].initial = self.instance.is_default
+
+    def clean_default(self) -> bool:
+        """Raise where most accounts would be left without limits."""
+        is_default = bool(self.cleaned_data["default"])
+        if self.instance.is_default and not is_default:
+            raise forms.ValidationError("Accounts without a tier would have no limits: tick another tier instead.")
+        return is_default
+
+
 @admin.register(WithdrawalTier)
 class WithdrawalTierAdmin(admin.ModelAdmin):
     """Tiers of accounts, with their limits. An asset without a limit can be withdrawn without one."""
 
+    form = WithdrawalTierForm
     list_display = ("name", "is_default")
     inlines = (TierLimitInline,)
 
@@ -60,6 +85,13 @@ class WithdrawalTierAdmin(admin.ModelAdmin):
         """Refuse for the default tier: without it most accounts had no limits."""
         is_default = isinstance(obj, WithdrawalTier) and obj.is_default
         return not is_default and super().has_delete_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: WithdrawalTier, form: Any, change: bool) -> None:
+        """Save a tier; one that becomes the default takes the place of the other, in the transaction of the admin."""
+        if form.cleaned_data["default"]:
+            WithdrawalTier.objects.exclude(pk=obj.pk).filter(is_default=True).update(is_default=False)
+            obj.is_default = True
+        super().save_model(request, obj, form, change)
 
 
 class WithdrawalRulesForm(forms.ModelForm):

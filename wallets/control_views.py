@@ -8,9 +8,9 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
-from mex.errors import AddressIllegal, BookFull, MexError, WithdrawalUnknown
+from mex.errors import AddressIllegal, BookFull, MexError
 from wallets.control.book import book_add, book_of, book_only_set, book_remove, book_rule
 from wallets.control.confirmation import (
     RESEND_S,
@@ -41,26 +41,32 @@ def address_book(request: HttpRequest) -> HttpResponse:
         except BookFull as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"“{entry.label}” is in your address book.")
+            if entry.label == form.cleaned_data["label"]:
+                messages.success(request, f"“{entry.label}” is in your address book.")
+            else:
+                messages.warning(request, f"This address is in your book already, as “{entry.label}”.")
             return redirect("address_book")
     context = {"form": form, "book": book_of(user.pk), "cooling_h": settings.ADDRESS_COOLING_H}
     return render(request, "wallets/address_book.html", context | {"rule": book_rule(user.pk)})
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def address_remove(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """Take an address out of one's book."""
-    if not book_remove(user_id=user_of(request).pk, pk=entry_id):
-        raise Http404("no such address of yours")
-    messages.success(request, "The address is removed.")
+    """Take an address out of one's book. Whoever follows the address, as after a log-in, gets to the page."""
+    if request.method == "POST":
+        if not book_remove(user_id=user_of(request).pk, pk=entry_id):
+            raise Http404("no such address of yours")
+        messages.success(request, "The address is removed.")
     return redirect("address_book")
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def address_book_only(request: HttpRequest) -> HttpResponse:
-    """Withdraw to one's book only, or to any address again."""
+    """Withdraw to one's book only, or to any address again. Whoever follows the address gets to the page."""
+    if request.method != "POST":
+        return redirect("address_book")
     only = request.POST.get("only") == "yes"
     book_only_set(user_id=user_of(request).pk, only=only)
     if only:
@@ -73,34 +79,39 @@ def address_book_only(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def cancel(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
-    """Cancel a withdrawal of one's own that is not signed yet."""
-    try:
-        withdrawal = withdrawal_cancel(user_id=user_of(request).pk, pk=withdrawal_id)
-    except WithdrawalUnknown:
-        raise Http404("no such withdrawal of yours") from None
-    except MexError:
-        withdrawal = Withdrawal.objects.select_related("asset").get(pk=withdrawal_id)
-        messages.error(request, "It is too late: this withdrawal can no longer be cancelled.")
-    else:
-        messages.success(request, "Your withdrawal is cancelled. The coins are yours again in a moment.")
+    """Cancel a withdrawal of one's own that is not signed yet. Whoever follows the address gets to the page."""
+    withdrawal = _own(request, withdrawal_id)
+    if request.method == "POST":
+        try:
+            withdrawal_cancel(user_id=user_of(request).pk, pk=withdrawal_id)
+        except MexError:
+            messages.error(request, "It is too late: this withdrawal can no longer be cancelled.")
+        else:
+            messages.success(request, "Your withdrawal is cancelled. The coins are yours again in a moment.")
     return redirect("withdraw", code=withdrawal.asset.code)
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def mail_again(request: HttpRequest, withdrawal_id: uuid.UUID) -> HttpResponse:
-    """Have the mail sent again that asks to confirm a withdrawal."""
-    user = user_of(request)
-    withdrawal = Withdrawal.objects.select_related("asset").filter(pk=withdrawal_id, user=user).first()
+    """Have the mail sent again that asks to confirm a withdrawal. Whoever follows the address gets to the page."""
+    user, withdrawal = user_of(request), _own(request, withdrawal_id)
+    if request.method == "POST":
+        if confirmation_resend(user_id=user.pk, pk=withdrawal_id):
+            messages.success(request, f"The mail to {user.email} is sent again, as soon as the mail server takes it.")
+        else:
+            messages.error(request, f"Nothing was sent: mails can be asked for again after {RESEND_S} seconds.")
+    return redirect("withdraw", code=withdrawal.asset.code)
+
+
+def _own(request: HttpRequest, withdrawal_id: uuid.UUID) -> Withdrawal:
+    rows = Withdrawal.objects.select_related("asset").filter(pk=withdrawal_id, user=user_of(request))
+    withdrawal = rows.first()
     if withdrawal is None:
         raise Http404("no such withdrawal of yours")
-    if confirmation_resend(user_id=user.pk, pk=withdrawal_id):
-        messages.success(request, f"The mail to {user.email} is sent again.")
-    else:
-        messages.error(request, f"Nothing was sent: mails can be asked for again after {RESEND_S} seconds.")
-    return redirect("withdraw", code=withdrawal.asset.code)
+    return withdrawal
 
 
 @never_cache

@@ -38,7 +38,9 @@ from wallets.operations import (
 )
 
 PERMISSION = "wallets.change_coldoffer"
-SIGNED_CHARS_MAX = 400_000
+SIGNED_CHARS_MAX = 50_000
+"""What fits into a request (HTTP_BODY_BYTES_MAX), with what a browser adds: an eighth for what it escapes."""
+_SHORTER = "paste the final transaction in hex, which is shorter, or send it yourself."
 
 
 @require_GET
@@ -69,7 +71,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": row.transaction is None and row.withdrawn_at is None,
         "call": None if is_bitcoin else unsigned_read(row.unsigned),
         "may_sign": _operator(request).has_perm(PERMISSION),
-        "signed_chars_max": SIGNED_CHARS_MAX,
+        "signed_chars_max": f"{SIGNED_CHARS_MAX:,}",
     }
     return TemplateResponse(request, "admin/offer.html", context)
 
@@ -87,10 +89,12 @@ def offer_file(request: HttpRequest, pk: int) -> HttpResponse:
 def _take_back(request: HttpRequest, row: ColdOffer) -> HttpResponse:
     if not _operator(request).has_perm(PERMISSION):
         raise PermissionDenied
-    text = request.POST.get("signed", "")
+    text = "".join(request.POST.get("signed", "").split())
     try:
-        if not text.strip() or len(text) > SIGNED_CHARS_MAX:
+        if not text:
             raise OfferRefused("Paste the signed transaction.")
+        if len(text) > SIGNED_CHARS_MAX:
+            raise OfferRefused(f"This has more than {SIGNED_CHARS_MAX:,} characters: {_SHORTER}")
         is_bitcoin = row.asset.chain == Chain.BITCOIN
         hot = "" if is_bitcoin else keys.hot_address()
         record = offer_accept(row, text, hot_address=hot, node=BitcoinNode() if is_bitcoin else EthereumNode())

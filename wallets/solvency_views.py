@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import User
 from mex.limits import SOLVENCY_ADDRESSES_SHOWN
@@ -14,7 +14,7 @@ from mex.page_cache import kept_for_anonymous
 from wallets.solvency.proofs import latest_report, lines_of, proof_of
 
 
-@require_GET
+@require_safe
 @kept_for_anonymous
 def solvency(request: HttpRequest) -> HttpResponse:
     """Show the newest report."""

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
 from mex.errors import (
@@ -28,6 +28,8 @@ from mex.errors import (
     WithdrawalTooSmall,
 )
 from mex.money import format_short
+from trading.engine.enums import MarketStatus
+from trading.models import Market
 from wallets import services
 from wallets.control.accounts import frozen_because
 from wallets.control.book import book_of, book_rule
@@ -56,8 +58,17 @@ def user_of(request: HttpRequest) -> User:
 @login_required
 @require_GET
 def balances(request: HttpRequest) -> HttpResponse:
-    """Show what one owns of every asset."""
-    return render(request, "wallets/balances.html", {"holdings": holdings_of(user_of(request).pk)})
+    """Show what one owns of every asset, with a market to trade it on where there is one."""
+    markets = _markets_by_asset()
+    rows = [(holding, markets.get(holding.asset.pk)) for holding in holdings_of(user_of(request).pk)]
+    return render(request, "wallets/balances.html", {"rows": rows})
+
+
+def _markets_by_asset() -> dict[int, str]:
+    """Return the symbol of each asset's first market, rather one where it is bought than one where it pays."""
+    markets = Market.objects.exclude(status=MarketStatus.DELISTED).order_by("-pk")
+    listed = list(markets.values_list("base", "quote", "symbol"))
+    return {quote: symbol for _, quote, symbol in listed} | {base: symbol for base, _, symbol in listed}
 
 
 @never_cache
@@ -69,12 +80,17 @@ def deposit(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def faucet(request: HttpRequest, code: str) -> HttpResponse:
-    """Send test coins to one's own deposit address; on chains that we run ourselves only."""
+    """Send test coins to one's own deposit address; on chains that we run ourselves only.
+
+    Whoever follows the address, as after a log-in, gets to the page with the button.
+    """
     if not settings.MEX_LOCAL_CHAINS:
         raise Http404("there is no faucet here")
     asset = asset_of(code)
+    if request.method != "POST":
+        return redirect("deposit", code=asset.code)
     form = FaucetForm(request.POST)
     if form.is_valid():
         try:

@@ -79,7 +79,8 @@ export class MarketFeed {
   }
 }
 
-class Unavailable extends Error {}
+/** The server did not answer as it should. */
+export class Unavailable extends Error {}
 
 /** Read a public API path. */
 export async function read(path) {

@@ -1,9 +1,11 @@
 // The table of markets: last price, best bid and best ask, live.
 
-import { read } from "./feed.js";
+import { read, Unavailable } from "./feed.js";
 import { showLive } from "./live.js";
 import { decimalsOf, formatText } from "./money.js";
 import { Socket } from "./socket.js";
+
+const RETRY_MS = 1000;
 
 const rows = new Map();
 for (const row of document.querySelectorAll("#markets [data-symbol]")) {
@@ -22,6 +24,21 @@ for (const { row, decimals } of rows.values()) {
   if (last.textContent !== "–") last.textContent = formatText(last.textContent, decimals);
 }
 
+let readings = 0;
+
+/** Read everything, and again a moment later what is refused now. A lost connection reads again when it is back. */
+async function start() {
+  const number = (readings += 1);
+  try {
+    await readAll();
+    showLive(socket.isOpen);
+  } catch (error) {
+    if (!(error instanceof Unavailable || error instanceof TypeError)) throw error; // fetch throws TypeError offline
+    showLive(false);
+    setTimeout(() => number === readings && socket.isOpen && start(), RETRY_MS);
+  }
+}
+
 async function readAll() {
   for (const symbol of rows.keys()) {
     const [depth, trades] = await Promise.all([
@@ -32,7 +49,6 @@ async function readAll() {
     put(symbol, "ask", depth.asks[0]?.[0]);
     if (trades.length) put(symbol, "last", trades[0].price);
   }
-  showLive(true);
 }
 
 function take({ data }) {
@@ -47,12 +63,14 @@ function take({ data }) {
 
 const isZero = (text) => /^[0.]*$/.test(text);
 
+let socket;
 if (rows.size) {
   const names = [...rows.keys()].flatMap((symbol) => [`${symbol.toLowerCase()}@trade`, `${symbol.toLowerCase()}@bookTicker`]);
-  new Socket(`/stream?streams=${names.join("/")}`, {
-    onOpen: () => readAll().catch(() => showLive(false)),
+  socket = new Socket(`/stream?streams=${names.join("/")}`, {
+    onOpen: start,
     onFrame: take,
     onState: (isOpen) => isOpen || showLive(false),
     heartbeat: () => ({ method: "LIST_SUBSCRIPTIONS", params: [], id: 1 }),
-  }).connect();
+  });
+  socket.connect();
 }

@@ -9,8 +9,7 @@ export function readMarket(root) {
     symbol: text.symbol,
     base: text.base,
     quote: text.quote,
-    takerPpm: text.takerPpm,
-    makerPpm: text.makerPpm,
+    feePpm: Math.max(Number(text.makerPpm), Number(text.takerPpm)), // the most that an order may cost
     priceDecimals: Number(text.priceDecimals),
     quantityDecimals: Number(text.quantityDecimals),
     icebergParts: BigInt(text.icebergParts),

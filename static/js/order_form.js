@@ -104,8 +104,20 @@ export class OrderForm {
     if (quantity === null && total !== null && price) quantity = (total * 10n ** 8n) / price;
     const about = order.price === null ? "≈ " : "";
     node("total").textContent = total === null ? "–" : about + formatUnits(total, this.market.priceDecimals);
-    const received = this.isBuy ? quantity : total;
-    node("fee").textContent = received === null ? "–" : about + formatUnits(feeOf(received, this.market.takerPpm), 0);
+    this.drawFee(order, this.isBuy ? quantity : this.mostReceived(order, total));
+  }
+
+  drawFee(order, received) {
+    const isCertain = order.price !== null && order.stop === null && order.trail === null;
+    const fee = received === null ? "–" : formatUnits(feeOf(received, this.market.feePpm), 0);
+    node("fee").textContent = received === null || isCertain ? fee : `≈ ${fee}`;
+  }
+
+  /** What a sale may bring: buyers pay more than its limit if they bid more. */
+  mostReceived(order, total) {
+    const [bid] = this.best();
+    const price = [order.price, order.stop, order.stopLimit, bid].reduce(larger);
+    return order.quantity === null || price === null ? total : notional(price, order.quantity);
   }
 
   /** The price at which an order may trade, as far as that can be said now. */
@@ -183,6 +195,8 @@ export class OrderForm {
 
   say(id, text) {
     node(id).textContent = text;
+    const folded = node(id).closest("details");
+    if (text && folded) folded.open = true;
     const field = node(id.replace("-error", ""));
     if (!field) return;
     if (text) field.setAttribute("aria-invalid", "true");
@@ -199,9 +213,9 @@ export class OrderForm {
     } else if (this.isBuy) {
       const order = this.read({ isQuiet: true });
       // A list holds what the dearer of its orders needs.
-      const price = [order.price, order.stop, order.stopLimit].reduce((one, other) => (one === null || (other !== null && other > one) ? other : one));
+      const price = [order.price, order.stop, order.stopLimit].reduce(larger);
       if (price === null) {
-        this.say(this.rows.has("price-row") ? "price-error" : "stop-error", "Write a price first.");
+        this.askForPrice();
         return;
       }
       amount = floorTo((part * 10n ** 8n) / price, lot);
@@ -211,6 +225,12 @@ export class OrderForm {
     }
     node("quantity").value = formatUnits(amount, 0);
     this.draw();
+  }
+
+  askForPrice() {
+    const missing = ["price", "stop"].find((id) => this.rows.has(`${id}-row`));
+    if (missing) this.say(`${missing}-error`, "Write a price first.");
+    else this.say("quantity-error", "The price is not known yet: write an amount.");
   }
 
   async submit() {
@@ -261,6 +281,11 @@ const OUTCOMES = {
   EXPIRED: ["plain", "Order expired"],
   EXPIRED_IN_MATCH: ["plain", "Order expired: it met an order of yours"],
 };
+
+/** The larger of two amounts, of which there may be none. */
+function larger(one, other) {
+  return one === null || (other !== null && other > one) ? other : one;
+}
 
 /** Say what became of an order or of a list. */
 export function tellOutcome(text, order) {

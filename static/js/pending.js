@@ -1,5 +1,6 @@
-// Orders that were sent and not yet answered. Their names are kept before sending, so that neither a lost connection
-// nor a closed page leaves anyone in doubt: the server is asked by name what became of them.
+// Orders that were sent and not yet answered. Their names are kept before sending, for as long as the tab is open, so that
+// neither a lost connection nor a page that is left or reloaded leaves anyone in doubt: the server is asked by name what
+// became of them.
 
 const KEY = "mex.pending-orders";
 const ASK_AGAIN_MS = 2000;

@@ -1,9 +1,14 @@
 // Websockets that come back by themselves: `Socket` for any path, `Api` for requests and answers on /ws-api/v3.
 
+import { loggedOut } from "./live.js";
+
 const DELAY_MS_FIRST = 500;
 const DELAY_MS_MAX = 10_000;
 const HEARTBEAT_MS = 20_000;
 const ANSWER_MS_MAX = 12_000; // the server itself answers "unknown" after 10 s
+const RETRY_MS = 1000;
+const LOGGED_OUT = -2014; // no session came with the connection: the one of this page is over
+const SUBSCRIBED = -2035; // by an earlier try on this connection
 
 /** The connection ended, or nothing came, before an answer: what was asked may or may not have happened. */
 export class AnswerLost extends Error {
@@ -15,8 +20,12 @@ export class AnswerLost extends Error {
 /** The server refused, with a stable code. */
 export class Refused extends Error {
   constructor(error) {
-    super(error.msg);
+    super(error.code === LOGGED_OUT ? "You are logged out." : error.msg);
     this.code = error.code;
+  }
+
+  get isLoggedOut() {
+    return this.code === LOGGED_OUT;
   }
 }
 
@@ -111,14 +120,28 @@ export class Api {
   }
 
   async start() {
+    const connection = this.socket.socket;
     try {
-      await this.request("userDataStream.subscribe");
+      await this.subscribe();
       await this.onReady();
       this.onState?.(true);
     } catch (error) {
-      if (error instanceof AnswerLost) return; // the socket is already looking for a new connection
-      this.onState?.(false, error.message);
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof AnswerLost || error instanceof Refused)) {
+        this.onState?.(false, error.message);
+        throw error;
+      }
+      if (error instanceof Refused) this.onState?.(false, error.isLoggedOut ? loggedOut(error.message) : error.message);
+      if (error.isLoggedOut) return;
+      // What is refused now may be taken in a moment. After a lost connection, the next one starts by itself.
+      setTimeout(() => connection === this.socket.socket && this.socket.isOpen && this.start(), RETRY_MS);
+    }
+  }
+
+  async subscribe() {
+    try {
+      await this.request("userDataStream.subscribe");
+    } catch (error) {
+      if (!(error instanceof Refused && error.code === SUBSCRIBED)) throw error;
     }
   }
 

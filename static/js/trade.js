@@ -20,6 +20,7 @@ const root = document.getElementById("trade");
 const market = readMarket(root);
 const user = root.dataset.user;
 const live = { feed: false, account: !user };
+let accountProblem; // why the account's connection is not live, as long as it says so
 let account = null;
 
 const bookView = new BookView(market, (price) => account?.form.setPrice(price));
@@ -38,15 +39,16 @@ const feed = new MarketFeed(market.symbol, {
 
 if (user) account = openAccount();
 
-function show(part, isLive, reason) {
+function show(part, isLive, problem) {
   live[part] = isLive;
-  showLive(live.feed && live.account, reason);
+  if (part === "account") accountProblem = problem;
+  showLive(live.feed && live.account, accountProblem);
 }
 
 function openAccount() {
   const balances = new Balances();
   const pending = new Pending(user);
-  const api = new Api({ onReady, onEvent, onState: (isLive, reason) => show("account", isLive, reason) });
+  const api = new Api({ onReady, onEvent, onState: (isLive, problem) => show("account", isLive, problem) });
   const orders = new OpenOrders(market, {
     cancel: (id) => api.request("order.cancel", { symbol: market.symbol, orderId: Number(id) }),
     cancelAll: () => api.request("openOrders.cancelAll", { symbol: market.symbol }),

@@ -27,6 +27,8 @@ const WORDS = {
 };
 
 const UNSIGNED = ["requested", "email", "approval", "held"]; // can still be cancelled
+// A page that answers a form may have an address that cannot be read: it names the one that can.
+const ownAddress = document.querySelector("[data-page]")?.dataset.page ?? location.href;
 
 const balances = new Balances();
 let rereadTimer = null;
@@ -88,7 +90,7 @@ async function reread() {
   const before = eventCount;
   let response;
   try {
-    response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    response = await fetch(ownAddress, { headers: { Accept: "text/html" } });
   } catch (error) {
     if (error instanceof TypeError) return; // offline: the next connection reads again
     throw error;

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from accounts import services
 from accounts.authentication import credential_load
 from accounts.models import ApiKey, User
 
@@ -116,3 +117,42 @@ def test_a_key_that_cannot_be_is_refused_with_the_reason(db: None, arguments: tu
         create_api_key(*arguments)
 
     assert ApiKey.objects.count() == 0
+
+
+@pytest.mark.parametrize("typed", ["ann@example.com", "Ann@Example.COM"])
+def test_a_new_password_closes_the_connections_of_the_sessions_that_end(
+    db: None, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    """Django's command ended the sessions, and left open what they had opened."""
+    create_user("ann@example.com")
+    ended: list[int] = []
+    monkeypatch.setattr(services.notices, "sessions_ended", ended.append)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "another long password")
+
+    out = StringIO()
+    call_command("changepassword", typed, stdout=out)
+
+    user = User.objects.get()
+    assert user.check_password("another long password")
+    assert ended == [user.pk]
+    assert out.getvalue().splitlines()[-1] == "Password changed successfully for user 'ann@example.com'"
+
+
+def test_nobodys_password_cannot_be_changed(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "another long password")
+
+    with pytest.raises(CommandError, match="does not exist"):
+        call_command("changepassword", "nobody@example.com")
+
+
+def test_a_password_that_is_refused_closes_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_user("ann@example.com")
+    ended: list[int] = []
+    monkeypatch.setattr(services.notices, "sessions_ended", ended.append)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "short")
+
+    with pytest.raises(CommandError, match="Aborting password change"):
+        call_command("changepassword", "ann@example.com", stdout=StringIO(), stderr=StringIO())
+
+    assert ended == []
+    assert User.objects.get().check_password(PASSWORD)

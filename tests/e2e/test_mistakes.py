@@ -107,3 +107,29 @@ def test_a_key_is_shown_once_works_and_is_refused_as_soon_as_it_is_revoked(
     with pytest.raises(ApiRefused) as refused:
         api.signed("GET", "/api/v3/account")
     assert refused.value.code == KEY_REJECTED
+
+
+def test_who_is_logged_out_elsewhere_is_told_so_with_a_way_back(
+    eve: Visitor, new_visitor: Callable[[], Visitor]
+) -> None:
+    """A new password ends the other sessions: their pages said that the format of an API key is invalid."""
+    email, new, elsewhere = eve.see("#account-email"), "another long password", new_visitor()
+    eve.open("/trade/ETHBTC")
+    eve.see("[data-live]", "Live")
+    elsewhere.open("/login")
+    elsewhere.submit(username=email, password=PASSWORD)
+    elsewhere.open("/password")
+
+    elsewhere.submit(old_password=PASSWORD, new_password1=new, new_password2=new)
+
+    assert eve.see("[data-live] a") == "You are logged out."
+    eve.fill("#price", "0.04")
+    eve.fill("#quantity", "1")
+    eve.click("#place")
+    assert eve.see("#order-error") == "You are logged out."
+    eve.click("[data-live] a")
+    eve.see("main h1", "Log in")
+    eve.submit(username=email, password=new)
+    assert eve.path == "/trade/ETHBTC"
+    eve.see("[data-live]", "Live")
+    assert elsewhere.console() == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver.support.ui import Select
 
+from mex.money import fee_of, parse_units
 from tests.e2e.conftest import RunningServer
 from tests.e2e.test_two_people import order
 from tests.e2e.visitor import Visitor
@@ -123,3 +124,37 @@ def test_the_markets_can_be_switched(trader: Visitor) -> None:
     trader.see_exactly("h1", "BTC-USDT")
     trader.see("[data-live]", "Live")
     assert trader.console() == []
+
+
+def test_what_is_wrong_with_an_order_is_seen(trader: Visitor) -> None:
+    """Also in the part of the form that was closed again, and where the field that is missing has no row."""
+    trader.click("label[for=side-sell]")
+    trader.click("label[for=type-limit]")
+    trader.fill("#price", "0.08")
+    trader.fill("#quantity", "3")
+    trader.click("#advanced summary")
+    trader.fill("#iceberg", "0.0001")
+    trader.click("#advanced summary")
+    trader.click("#place")
+    assert trader.see("#iceberg-error", "The amount shown must be a multiple of 0.001.")
+
+    trader.click("label[for=side-buy]")
+    trader.click("label[for=type-stop]")
+    choose(trader, "#trigger", "TRAIL")
+    choose(trader, "#then", "MARKET")
+    trader.click("[data-share='50']")
+    assert trader.see("#quantity-error", "The price is not known yet: write an amount.")
+    assert trader.console() == []
+
+
+def test_the_fee_that_is_told_is_the_most(trader: Visitor) -> None:
+    """A sale below the best bid brings what is bid, and so costs a share of that."""
+    trader.click("label[for=side-sell]")
+    trader.click("label[for=type-limit]")
+    trader.fill("#quantity", "1")
+    trader.fill("#price", "0.01")
+    least = fee_of(parse_units("0.01"), 2_000)
+    assert parse_units(trader.see("#fee")) > 2 * least, "the market maker bids more than twice as much"
+
+    trader.fill("#price", "1")
+    trader.see_exactly("#fee", "0.002")

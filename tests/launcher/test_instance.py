@@ -162,6 +162,7 @@ def test_of_all_commands_only_keys_may_open_them(
 ) -> None:
     seen: list[dict[str, str]] = []
     monkeypatch.setattr(os, "execve", lambda program, words, environment: seen.append(environment))
+    Instance.open(tmp_path)
 
     manage(["--data", str(tmp_path), command])
 
@@ -201,3 +202,38 @@ def test_a_command_that_needs_a_server_says_that_none_runs(tmp_path: Path, capsy
         f"mex: demo needs a running server, and none runs on {tmp_path}: "
         f"start `script/server --data {tmp_path}` first\n"
     )
+
+
+@pytest.mark.parametrize("command", ["audit", "shell", "market"])
+def test_a_folder_that_was_mistyped_is_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    folder = tmp_path / "typo"
+
+    assert manage(["--data", str(folder), command]) == 1
+
+    said = f"mex: there is no instance in {folder}: `script/server --data {folder}` makes one\n"
+    assert capsys.readouterr().out == said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["keys", "migrate", "loadtest", "help"])
+def test_what_is_of_use_before_the_first_start_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    words: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, said, environment: words.append(said))
+
+    manage(["--data", str(tmp_path / "new"), command])
+
+    assert words == [[sys.executable, str(ROOT / "manage.py"), command]]
+    assert Instance.is_in(tmp_path / "new")
+
+
+def test_who_names_a_server_needs_no_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, said, environment: words.append(said))
+
+    manage(["--data", str(tmp_path / "new"), "demo", "--url", "http://127.0.0.1:1"])
+
+    assert len(words) == 1

@@ -1,11 +1,14 @@
 """Ports, and what an earlier run left behind."""
 
+import errno
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from launcher.processes import end_leftovers, free_port, identity, is_free
+import pytest
+
+from launcher.processes import end_leftovers, free_port, identity, is_free, port_problem
 from tests.launcher.waiting import wait_for
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -26,6 +29,25 @@ def test_another_port_is_taken_if_somebody_listens() -> None:
 
         assert not is_free(port)
         assert free_port(port) != port
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "is not for users: the system keeps it for root"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), "is in use"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "cannot be listened on (Cannot assign)"),
+    ],
+)
+def test_why_a_port_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch, error: OSError, problem: str) -> None:
+    """Port 80 was said to be in use to users who may not listen on it."""
+
+    def refuse(probe: socket.socket, address: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+
+    assert (port_problem(80), is_free(80)) == (problem, False)
 
 
 def test_ports_are_below_those_of_outgoing_connections() -> None:

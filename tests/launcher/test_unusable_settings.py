@@ -17,6 +17,8 @@ SAFE = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "BITCOIN_RPC_URL": "http://mex:mex@127.0.0.1:8332",
     "ETHEREUM_RPC_URL": "http://127.0.0.1:8545",
+    "MEX_MAIL_URL": "smtp://mail.example",
+    "MEX_URL": "https://mex.example",
 }
 
 
@@ -45,6 +47,9 @@ def start(tmp_path: Path, settings: dict[str, str], *command: str) -> subprocess
         ("cooling before it is there", {"MEX_ADDRESS_COOLING_H": "-1"}, "MEX_ADDRESS_COOLING_H must not be negative"),
         ("mail by pigeon", {"MEX_MAIL_URL": "pigeon://roof"}, "MEX_MAIL_URL must be like smtp+tls://"),
         ("mail to nowhere", {"MEX_MAIL_URL": "smtp:"}, "MEX_MAIL_URL must be like smtp+tls://"),
+        ("mail to the log", {"MEX_MAIL_URL": "console:"}, "MEX_MAIL_URL must name a mail server in production, or"),
+        ("links to nowhere", {"MEX_URL": "mex.example"}, "MEX_URL must be where people find mex"),
+        ("links to oneself", {"MEX_URL": "http://127.0.0.1:8000"}, "links to it, was 'http://127.0.0.1:8000'"),
         ("not a number", {"MEX_SHARD": "one"}, "MEX_SHARD must be a whole number, was 'one'"),
         ("not a level", {"LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of none, error, info, http, debug"),
     ],
@@ -80,6 +85,29 @@ def test_a_production_setting_is_taken(tmp_path: Path) -> None:
     assert start(tmp_path, SAFE, "manage.py", "check").returncode == 0
 
 
+def test_who_has_no_mails_needs_neither_server_nor_links(tmp_path: Path) -> None:
+    without = {name: value for name, value in SAFE.items() if name not in ("MEX_MAIL_URL", "MEX_URL")}
+
+    assert start(tmp_path, without | {"MEX_WITHDRAWAL_EMAILS": "off"}, "manage.py", "check").returncode == 0
+    assert start(tmp_path, without, "manage.py", "check").stderr.startswith("mex cannot start: MEX_MAIL_URL must")
+
+
+@pytest.mark.parametrize(
+    ("session", "csrf"),
+    [
+        ("sessionid", "csrftoken"),
+        ("sessionid_8000", "csrftoken_8000"),
+        ("mex", "mex-csrf"),
+        ("csrftoken", "csrftoken-csrf"),
+    ],
+)
+def test_session_and_csrf_token_are_two_cookies(tmp_path: Path, session: str, csrf: str) -> None:
+    """With one for both, each answer with a form ended the session."""
+    code = "from mex import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)"
+
+    assert start(tmp_path, {"MEX_SESSION_COOKIE": session}, "-c", code).stdout.split() == [session, csrf]
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -96,7 +124,9 @@ def test_a_mail_server_is_named_by_one_address(tmp_path: Path, url: str, shown: 
         " repr(s.EMAIL_HOST_PASSWORD), s.EMAIL_USE_TLS, s.EMAIL_USE_SSL)"
     )
 
-    assert start(tmp_path, SAFE | {"MEX_MAIL_URL": url}, "-c", code).stdout.strip() == shown
+    settings = SAFE | {"MEX_MAIL_URL": url, "MEX_WITHDRAWAL_EMAILS": "off"}
+
+    assert start(tmp_path, settings, "-c", code).stdout.strip() == shown
 
 
 @pytest.mark.parametrize(("local", "shown"), [("on", "False 0 1"), ("off", "True 24 1")])

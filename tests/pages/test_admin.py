@@ -3,6 +3,8 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -224,6 +226,26 @@ def test_an_operator_can_revoke_a_key(operator: Client, alice: User) -> None:
 
     key.refresh_from_db()
     assert key.revoked_at is not None
+    entry = LogEntry.objects.get()
+    assert (entry.user.email, entry.object_id, entry.change_message) == ("operator@example.org", str(key.pk), "Revoked")
+    operator.post(url(ApiKey), {"action": "revoke", "_selected_action": [str(key.pk)]})
+    assert LogEntry.objects.count() == 1, "what was over is not ended again"
+
+
+def test_who_may_only_look_at_keys_revokes_none(alice: User, bob: User) -> None:
+    key, _ = api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename="view_apikey"))
+    client = Client()
+    client.force_login(User.objects.get(pk=bob.pk))
+
+    listing = client.get(url(ApiKey))
+    client.post(url(ApiKey), {"action": "revoke", "_selected_action": [str(key.pk)]})
+
+    assert (listing.status_code, "Revoke selected keys" in listing.text) == (200, False)
+    key.refresh_from_db()
+    assert key.revoked_at is None
+    assert LogEntry.objects.count() == 0
 
 
 def asset_form(**changes: str) -> dict[str, str]:
@@ -298,3 +320,13 @@ def test_an_operator_can_close_an_account(operator: Client, alice: User) -> None
     assert response.status_code == 302
     alice.refresh_from_db()
     assert not alice.is_active
+
+
+def test_an_email_that_an_operator_changes_is_kept_as_all_are(operator: Client, alice: User) -> None:
+    """In lower case: else its owner, who is found by that, could not log in."""
+    form = {"email": " Alice.B@Example.ORG", "is_active": "on"}
+
+    assert operator.post(url(User, f"{alice.pk}/change/"), form).status_code == 302
+
+    alice.refresh_from_db()
+    assert alice.email == "alice.b@example.org"

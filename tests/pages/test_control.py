@@ -103,6 +103,19 @@ def test_an_address_is_added_and_removed(browser: Client, alice: User) -> None:
     assert not BookAddress.objects.exists()
 
 
+def test_an_address_that_is_there_under_another_name_keeps_it_and_says_so(browser: Client, alice: User) -> None:
+    entry = {"chain": "bitcoin", "address": OUTSIDE, "label": "cold"}
+    browser.post("/address-book", entry)
+
+    again = browser.post("/address-book", entry, follow=True)
+    renamed = browser.post("/address-book", entry | {"label": "warm"}, follow=True)
+
+    assert "“cold” is in your address book." in again.text
+    assert "This address is in your book already, as “cold”." in renamed.text
+    assert "warm" not in renamed.text
+    assert BookAddress.objects.get(user=alice).label == "cold"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -283,7 +296,15 @@ def test_a_mail_is_sent_again_on_request(browser: Client, bob: User, asked: With
     assert "is sent again" in browser.post(again, follow=True).text
     asked.refresh_from_db()
     assert asked.emailed_at is None
+    Withdrawal.objects.update(emailed_at=timezone.now())
     assert "Nothing was sent" in browser.post(again, follow=True).text
+
+
+def test_a_mail_that_was_never_sent_is_not_waited_for(browser: Client, asked: Withdrawal) -> None:
+    assert (
+        "is sent again, as soon as the mail server takes it"
+        in browser.post(f"/withdrawal/{asked.pk}/mail", follow=True).text
+    )
 
 
 # --- cancelling ---------------------------------------------------------------------------------------
@@ -327,7 +348,8 @@ def test_opencex_nobody_cancels_what_is_somebody_elses(alice: User, bob: User) -
 
     assert Client().post(link)["Location"].startswith("/login")
     assert logged_in(bob).post(link).status_code == 404
-    assert logged_in(alice).get(link).status_code == 405
+    assert logged_in(bob).get(link).status_code == 404
+    assert logged_in(alice).get(link)["Location"] == "/withdraw/BTC"
     assert strict.post(link).status_code == 403
     row.refresh_from_db()
     assert row.status == "held"

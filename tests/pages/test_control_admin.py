@@ -303,6 +303,47 @@ def test_the_default_tier_cannot_be_deleted(operator: Client) -> None:
     assert operator.post(url(WithdrawalTier, f"{tier.pk}/delete/"), {"post": "yes"}).status_code == 403
 
 
+def tier_form(name: str, *, is_default: bool) -> dict[str, str]:
+    """Return the form of a tier without limits as a browser sends it."""
+    form = {"name": name, "limits-TOTAL_FORMS": "0", "limits-INITIAL_FORMS": "0"}
+    return form | ({"default": "on"} if is_default else {})
+
+
+def test_the_default_tier_cannot_be_unticked(operator: Client) -> None:
+    """All accounts without a tier of their own would be without limits."""
+    tier = WithdrawalTier.objects.get(is_default=True)
+    change = url(WithdrawalTier, f"{tier.pk}/change/")
+
+    refused = operator.post(change, tier_form("Small", is_default=False))
+
+    assert "Accounts without a tier would have no limits: tick another tier instead." in refused.text
+    assert Page(refused.text).blocked == []
+    assert WithdrawalTier.objects.get(is_default=True).name == tier.name
+    assert operator.post(change, tier_form("Small", is_default=True)).status_code == 302
+    assert WithdrawalTier.objects.get(is_default=True).name == "Small"
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_another_default_tier_takes_the_place_of_the_first(operator: Client, is_new: bool) -> None:
+    old = WithdrawalTier.objects.get(is_default=True)
+    path = "add/" if is_new else f"{WithdrawalTier.objects.create(name='Big').pk}/change/"
+
+    assert operator.post(url(WithdrawalTier, path), tier_form("Big", is_default=True)).status_code == 302
+
+    assert WithdrawalTier.objects.get(is_default=True).name == "Big"
+    old.refresh_from_db()
+    assert not old.is_default
+
+
+def test_a_tier_that_is_refused_leaves_the_default_alone(operator: Client) -> None:
+    old = WithdrawalTier.objects.get(is_default=True)
+
+    refused = operator.post(url(WithdrawalTier, "add/"), tier_form("", is_default=True))
+
+    assert "This field is required." in refused.text
+    assert WithdrawalTier.objects.get() == old
+
+
 def test_nobody_is_frozen_silently(operator: Client, alice: User) -> None:
     add = {"user": str(alice.pk), "frozen": "on"}
     assert "Say why: it is kept." in operator.post(url(WithdrawalRules, "add/"), add).text

@@ -1,15 +1,20 @@
 """What holds for every page: it renders, is private where it should be, and obeys the content security policy."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiKey, User
+from accounts.services import api_key_create
 from tests.pages.markup import Page
+from tests.pages.rows import PASSWORD
+from wallets.models import Asset, BookAddress, Withdrawal, WithdrawalRules
 
 PUBLIC = ["/", "/register", "/login", "/trade/ETHBTC", "/solvency"]
 PRIVATE = [
@@ -142,11 +147,56 @@ def test_a_form_from_elsewhere_is_refused(alice: User, path: str) -> None:
     assert "This form is out of date" in response.text
 
 
+def test_logging_out_cannot_be_got(browser: Client) -> None:
+    assert browser.get("/logout").status_code == 405
+    assert browser.get("/balances").status_code == 200
+
+
 @pytest.mark.parametrize(
-    "path", ["/logout", "/deposit/BTC/faucet", "/api-keys/1/revoke", "/address-book/only", "/address-book/1/remove"]
+    ("path", "page"),
+    [
+        ("/deposit/BTC/faucet", "/deposit/BTC"),
+        ("/api-keys/{key}/revoke", "/api-keys"),
+        ("/address-book/only", "/address-book"),
+        ("/address-book/{entry}/remove", "/address-book"),
+        ("/withdrawal/{withdrawal}/cancel", "/withdraw/BTC"),
+        ("/withdrawal/{withdrawal}/mail", "/withdraw/BTC"),
+    ],
 )
-def test_what_changes_something_cannot_be_got(browser: Client, path: str) -> None:
-    assert browser.get(path).status_code == 405
+def test_what_changes_something_cannot_be_got_and_leads_to_its_page(
+    alice: User, client: Client, path: str, page: str
+) -> None:
+    """Who had to log in after a button was pressed got there, to an empty page with status 405."""
+    asset, now = Asset.objects.get(code="BTC"), timezone.now()
+    entry = BookAddress.objects.create(user=alice, chain="bitcoin", address="bcrt1q", label="mine", usable_at=now)
+    key, _ = api_key_create(user=alice, label="bot", can_trade=True, can_withdraw=False)
+    withdrawal = Withdrawal.objects.create(
+        user=alice, asset=asset, address="bcrt1q", amount=9, fee=1, status="email", emailed_at=now - timedelta(hours=1)
+    )
+    path = path.format(key=key.pk, entry=entry.pk, withdrawal=withdrawal.pk)
+
+    pressed = client.post(path)
+    after = client.post(pressed["Location"], {"username": alice.email, "password": PASSWORD}, follow=True)
+
+    assert pressed["Location"] == f"/login?next={path}"
+    assert after.redirect_chain == [(path, 302), (page, 302)]
+    assert after.status_code == 200
+    assert ApiKey.objects.get(pk=key.pk).revoked_at is None
+    assert BookAddress.objects.filter(pk=entry.pk).exists()
+    assert not WithdrawalRules.objects.exists()
+    before = (withdrawal.status, withdrawal.emailed_at)
+    withdrawal.refresh_from_db()
+    assert (withdrawal.status, withdrawal.emailed_at) == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/trade/ETHBTC", "/solvency"])
+def test_what_everybody_may_see_has_a_head_as_well(client: Client, path: str) -> None:
+    """Monitors and previews of links ask for it."""
+    head = client.head(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head["Content-Type"] == client.get(path)["Content-Type"]
 
 
 def test_modules_and_styles_import_only_what_exists() -> None:

@@ -1,6 +1,10 @@
 """The operator's page: how everything stands, for staff only; offers and their way back."""
 
+import base64
+import secrets
 from datetime import timedelta
+from textwrap import wrap
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -8,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from mex.limits import HTTP_BODY_BYTES_MAX
 from tests.pages.markup import Page
 from wallets import operations_admin
 from wallets.chains.ethereum import EthereumNode
@@ -53,6 +58,7 @@ def test_the_page_shows_queue_wallets_chains_and_what_is_wrong(
 ) -> None:
     Deposit.objects.filter(user=alice).update(lost_at_height=95, status="orphaned")
     halt(Asset.objects.get(code="BTC"), "for a test of this page")
+    wallet = HotWallet.objects.get()
 
     page = operator.get("/admin/operations/")
 
@@ -60,7 +66,8 @@ def test_the_page_shows_queue_wallets_chains_and_what_is_wrong(
     assert Page(page.text).blocked == []
     for text in (
         "7</td>",
-        "short since",
+        f"short since {wallet.short_since:%Y-%m-%d %H:%M:%S} UTC",
+        f"<td>{wallet.seen_at:%Y-%m-%d %H:%M:%S} UTC</td>",
         "halted: for a test of this page",
         "2 to be signed",
         "alice@example.org",
@@ -143,6 +150,19 @@ def test_what_is_refused_is_said_and_stored_nowhere(
         assert "errorlist" in answer.text or 'class="error"' in answer.text
 
     assert ChainTransaction.objects.count() == before
+    assert "This has more than 50,000 characters: paste the final transaction in hex" in answer.text
+    assert "At most 50,000 characters." in answer.text
+
+
+def test_what_may_be_pasted_fits_into_a_request() -> None:
+    """As a browser sends it, in lines of 64 characters; a larger one never reached the page that says what is wrong."""
+    text = base64.b64encode(secrets.token_bytes(40_000)).decode()[: operations_admin.SIGNED_CHARS_MAX]
+    lines = "\r\n".join(wrap(text, 64))
+
+    body = urlencode({"csrfmiddlewaretoken": "x" * 64, "signed": lines})
+
+    assert len(text) == operations_admin.SIGNED_CHARS_MAX
+    assert len(body) <= HTTP_BODY_BYTES_MAX
 
 
 def test_what_was_signed_is_stored_and_noted(

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from tests.pages.rows import TIME_MS
@@ -49,6 +50,23 @@ def test_a_guest_sees_the_market_and_no_order_form(client: Client) -> None:
     assert 'href="/login?next=/trade/ETHBTC"' in html
     assert 'id="order-form"' not in html
     assert "data-user" not in html
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_faucet_is_promised_where_there_is_one(client: Client, settings: Settings, is_local: bool) -> None:
+    settings.MEX_LOCAL_CHAINS = is_local
+
+    html = client.get("/trade/ETHBTC", {"page": f"of its own, {is_local}"}).text
+
+    assert ("New accounts get test coins from the faucet." in html) is is_local
+
+
+def test_what_orders_and_withdrawals_hold_is_called_so(browser: Client) -> None:
+    html = browser.get("/trade/ETHBTC").text
+
+    assert '<th scope="col" class="num">Held</th>' in html
+    assert "In orders" not in html
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from accounts.models import User
 from mex.errors import EngineBusy, MexError
 from tests.pages.rows import BTC_ADDRESS, ETH_ADDRESS
 from tests.pages.test_every_page import check
+from trading.models import Market
 from wallets.models import Asset, Deposit, DepositAddress, Withdrawal
 
 CLIENT_ID = "page-00112233445566778899aabbccddeeff"
@@ -23,6 +24,23 @@ def test_balances_show_what_is_held_and_what_is_available(browser: Client) -> No
     assert "data-total>1.50000000<" in html
     assert "data-free>1.25000000<" in html
     assert "data-locked>0.25000000<" in html
+
+
+def test_each_asset_leads_to_a_market_of_its_own(browser: Client) -> None:
+    """All led to the first market there was, also those that are not in it; a market that is delisted is nowhere."""
+    eth, btc, usdt = (Asset.objects.get(code=code) for code in ("ETH", "BTC", "USDT"))
+
+    def links() -> list[str]:
+        html = browser.get("/balances").text.partition("<tbody>")[2]
+        return re.findall(r'href="/trade/(\w+)"', html)
+
+    assert Market.objects.filter(base=eth, quote=btc).get().symbol == "ETHBTC"
+    symbols = dict(zip((asset.code for asset in Asset.objects.all()), links(), strict=True))
+    assert symbols["ETH"].startswith("ETH")
+    assert symbols["BTC"].startswith("BTC")
+    assert symbols["USDT"].endswith("USDT")
+    Market.objects.filter(quote=usdt).update(status=3)
+    assert links() == ["ETHBTC", "ETHBTC"]
 
 
 def test_a_deposit_page_shows_ones_own_address_as_text_and_drawing(browser: Client) -> None:
@@ -53,6 +71,18 @@ def test_without_an_explorer_a_transaction_leads_to_a_page_of_its_own(browser: C
     assert "7/12" in page.text
     assert "4711" in page.text
     check(page.text)
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_transaction_runs_on_this_machine_only_where_the_chain_does(
+    browser: Client, alice: User, settings: Settings, is_local: bool
+) -> None:
+    settings.MEX_LOCAL_CHAINS = is_local
+
+    html = browser.get(f"/transaction/BTC/btc-deposit-of-{alice.pk}").text
+
+    assert ("This chain runs on this machine alone" in html) is is_local
+    assert "is shown here is what mex knows of the transaction." in html
 
 
 def test_other_peoples_transactions_are_not_shown(alice: User, bob: User) -> None:
@@ -136,6 +166,9 @@ def test_a_faucet_that_cannot_pay_says_why(
 
     assert response.status_code == 200
     assert "Server is currently overloaded" in response.text
+    # The page is read again and again, and its own address is only posted to.
+    assert 'data-page="/deposit/BTC"' in response.text
+    assert browser.get("/deposit/BTC").text.count('data-page="/deposit/BTC"') == 1
 
 
 def test_there_is_no_faucet_on_chains_of_others(browser: Client, settings: Settings) -> None:

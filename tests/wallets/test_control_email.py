@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 from pytest_django import Settings
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.control import ADDRESS, ONE, advance, ask, sign, waiting
+from wallets.control import confirmation
 from wallets.control.confirmation import (
     LinkInvalid,
     confirmation_resend,
@@ -42,6 +44,7 @@ def mails(settings: Settings) -> None:
     """Confirmation is on, and workers remember in memory which mails are being sent."""
     settings.WITHDRAWAL_EMAILS = True
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
     settings.MEX_URL = "https://mex.example/"
 
 
@@ -209,8 +212,6 @@ def test_a_mail_is_sent_once(asked: Withdrawal) -> None:
 
 
 def test_a_mail_survives_a_mail_server_that_is_down(asked: Withdrawal, settings: Settings) -> None:
-    from django.core.cache import cache
-
     working = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = f"{__name__}.Refusing"
     confirmations_send()
@@ -247,9 +248,69 @@ def test_one_mail_that_cannot_be_sent_keeps_no_other_back(
     assert [message.to for message in mail.outbox] == [["bob@example.com"]]
 
 
-def test_a_mail_can_be_asked_for_again_after_a_minute(alice: User, bob: User, asked: Withdrawal) -> None:
-    from django.core.cache import cache
+def test_mails_that_are_refused_keep_no_others_waiting(
+    btc: Asset, books: Books, asked: Withdrawal, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest were tried first, and again and again: as many as one turn takes kept all others waiting for a day."""
+    monkeypatch.setattr(confirmation, "_BATCH", 2)
+    for _ in range(3):
+        advance(books, ask(alice, btc, books, origin=Origin.PAGE))
+    books.give(bob.pk, btc.pk, ONE)
+    advance(books, ask(bob, btc, books, origin=Origin.PAGE))
+    send, tried = EmailBackend.send_messages, list[str]()
 
+    def not_to_alice(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
+        tried.append(messages[0].to[0][0])
+        if "alice@example.com" in messages[0].to:
+            raise smtplib.SMTPRecipientsRefused({})
+        return send(self, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", not_to_alice)
+    confirmations_send()
+    for row in Withdrawal.objects.filter(user=alice):  # half a minute later they could be tried again
+        cache.delete(f"confirmation-mail:{row.pk}")
+
+    for _ in range(2):
+        confirmations_send()
+
+    assert [message.to for message in mail.outbox] == [["bob@example.com"]]
+    assert "".join(tried) == "aaaaba"
+
+
+def test_a_mail_that_fails_lets_others_go_first_when_the_server_is_back(
+    btc: Asset, books: Books, asked: Withdrawal, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the mail at which the server gives up."""
+    books.give(bob.pk, btc.pk, ONE)
+    advance(books, ask(bob, btc, books, origin=Origin.PAGE))
+    send = EmailBackend.send_messages
+
+    def breaks_at_alice(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
+        if "alice@example.com" in messages[0].to:
+            raise smtplib.SMTPServerDisconnected()
+        return send(self, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", breaks_at_alice)
+    confirmations_send()
+    assert mail.outbox == []
+    cache.delete_many([f"confirmation-mail:{asked.pk}", "mail-server-is-silent"])  # half a minute later
+
+    confirmations_send()
+
+    assert [message.to for message in mail.outbox] == [["bob@example.com"]]
+
+
+def test_a_mail_that_was_never_sent_can_be_asked_for_at_once(alice: User, bob: User, asked: Withdrawal) -> None:
+    """There is no time of an earlier one to wait from: its owner was told to wait for ever."""
+    assert not confirmation_resend(user_id=bob.pk, pk=asked.pk)
+
+    assert confirmation_resend(user_id=alice.pk, pk=asked.pk)
+
+    asked.refresh_from_db()
+    assert asked.emailed_at is None
+
+
+def test_a_mail_can_be_asked_for_again_after_a_minute(alice: User, bob: User, asked: Withdrawal) -> None:
     confirmations_send()
     assert not confirmation_resend(user_id=alice.pk, pk=asked.pk)
     Withdrawal.objects.update(emailed_at=timezone.now() - timedelta(seconds=60))

@@ -37,6 +37,8 @@ PRODUCTION = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "BITCOIN_RPC_URL": "http://mex:mex@127.0.0.1:8332",
     "ETHEREUM_RPC_URL": "http://127.0.0.1:8545",
+    "MEX_MAIL_URL": "smtp://mail.example",
+    "MEX_URL": "https://mex.example",
 }
 
 

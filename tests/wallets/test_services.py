@@ -123,7 +123,7 @@ def test_what_the_chain_cannot_carry_is_refused(btc: Asset, books: Books, alice:
     with pytest.raises(WithdrawalStep) as refusal:
         request(alice, btc, books, amount=20_050)
 
-    assert refusal.value.message == "Asset withdrawal must be an A multiple of 0.000001."
+    assert refusal.value.message == "Asset withdrawal must be an integer multiple of 0.000001."
 
 
 def test_a_closed_asset_is_not_paid_out(btc: Asset, books: Books, alice: User) -> None:

@@ -15,6 +15,7 @@ from django.core import signing
 from django.core.cache import cache
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -30,6 +31,8 @@ _Status = Withdrawal.Status
 _SALT = "wallets.withdrawal-confirmation"
 _BATCH = 50
 _LEASE_S = 30
+_FAILURE_S = CONFIRMATION_HOURS * 3600
+"""How long it is remembered that a mail failed: as long as it makes sense to send it."""
 _SILENT = "mail-server-is-silent"
 RESEND_S = 60
 
@@ -73,10 +76,10 @@ def withdrawal_confirm(*, user_id: int, token: str) -> Withdrawal:
 
 
 def confirmation_resend(*, user_id: int, pk: uuid.UUID) -> bool:
-    """Have the mail sent once more, at most once a minute. Returns whether it will be."""
+    """Have the mail sent once more, at most once a minute. Returns whether it will be: so will one that never was."""
     rows = Withdrawal.objects.filter(pk=pk, user_id=user_id, status=_Status.EMAIL)
     earlier = timezone.now() - timedelta(seconds=RESEND_S)
-    return bool(rows.filter(emailed_at__lte=earlier).update(emailed_at=None))
+    return bool(rows.filter(Q(emailed_at=None) | Q(emailed_at__lte=earlier)).update(emailed_at=None))
 
 
 def confirmations_send() -> None:
@@ -86,21 +89,46 @@ def confirmations_send() -> None:
     """
     if cache.get(_SILENT):
         return
-    rows = Withdrawal.objects.filter(status=_Status.EMAIL, emailed_at=None).select_related("asset", "user")
-    for withdrawal in rows.order_by("requested_at")[:_BATCH]:
+    due = _due()
+    withdrawals = Withdrawal.objects.select_related("asset", "user").in_bulk(due)
+    for pk in due:
         # Two workers at once send one mail. The lease may be lost: then they send two.
-        if not cache.add(f"confirmation-mail:{withdrawal.pk}", True, timeout=_LEASE_S):
+        if not cache.add(_lease(pk), True, timeout=_LEASE_S):
             continue
         try:
-            _send(withdrawal)
+            _send(withdrawals[pk])
         except (SMTPRecipientsRefused, SMTPDataError) as error:
-            log.error("the mail about withdrawal %s is refused: %s", withdrawal.pk, error)
+            cache.set(_failure(pk), True, timeout=_FAILURE_S)
+            log.error("the mail about withdrawal %s is refused: %s", pk, error)
             continue
         except OSError as error:  # smtplib's own errors are such, too
+            cache.set(_failure(pk), True, timeout=_FAILURE_S)
             cache.set(_SILENT, True, timeout=_LEASE_S)
-            log.error("the mail server fails, the mail about withdrawal %s waits: %s", withdrawal.pk, error)
+            log.error("the mail server fails, the mail about withdrawal %s waits: %s", pk, error)
             return
-        Withdrawal.objects.filter(pk=withdrawal.pk).update(emailed_at=timezone.now())
+        Withdrawal.objects.filter(pk=pk).update(emailed_at=timezone.now())
+
+
+def _due() -> list[uuid.UUID]:
+    """Return whose mails are to be tried now, as many as one turn takes.
+
+    Those that failed before come after all others, so that mails which are refused again and again keep nobody waiting.
+    """
+    rows = Withdrawal.objects.filter(status=_Status.EMAIL, emailed_at=None)
+    waiting = list(rows.order_by("requested_at", "pk").values_list("pk", flat=True))
+    if not waiting:
+        return []
+    known = cache.get_many([key for pk in waiting for key in (_lease(pk), _failure(pk))])
+    free = [pk for pk in waiting if _lease(pk) not in known]
+    return sorted(free, key=lambda pk: _failure(pk) in known)[:_BATCH]
+
+
+def _lease(pk: uuid.UUID) -> str:
+    return f"confirmation-mail:{pk}"
+
+
+def _failure(pk: uuid.UUID) -> str:
+    return f"confirmation-mail-failed:{pk}"
 
 
 def _send(withdrawal: Withdrawal) -> None:
