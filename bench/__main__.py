@@ -137,6 +137,16 @@ def _noted(report: Report, name: str) -> Iterator[None]:
     report.origins |= {guard.key(figure): name for figure in report.figures[before:]}
 
 
+def judge(report: Report, arguments: argparse.Namespace, folder: Path) -> None:
+    """Tell in the report what stays worse than committed, and what is committed and was not measured.
+
+    Whoever names parts leaves the others out.
+    """
+    look_again(report, arguments, folder)
+    if not arguments.names:
+        report.absent = guard.absent(report, guard.committed())
+
+
 def look_again(report: Report, arguments: argparse.Namespace, folder: Path) -> None:
     """Measure what seems slower than committed again, and tell in the report what stays so."""
     expected = guard.committed()
@@ -151,7 +161,10 @@ def look_again(report: Report, arguments: argparse.Namespace, folder: Path) -> N
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return 1 if a result was wrong, 3 if something got slower; a goal that was missed is told, and is no failure."""
+    """Return 1 if a result was wrong, 3 if something got slower, or was not measured though it is committed.
+
+    A goal that was missed is told, and is no failure.
+    """
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Measures the engine against peers and baselines, all in one run, and prints a table.",
@@ -160,8 +173,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="name", help="what to measure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
     parser.add_argument("--quick", action="store_true", help="a small part of the work, once: whether all is right")
-    parser.add_argument("--commit", action="store_true", help="with --quick: write the ratios to bench/committed.json")
-    parser.add_argument("--no-compare", action="store_true", help="with --quick: whatever the committed ratios are")
+    parser.add_argument("--commit", action="store_true", help="with --quick: write the figures to bench/committed.json")
+    parser.add_argument("--no-compare", action="store_true", help="with --quick: whatever the committed figures are")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"runs of each (default {ROUNDS})")
     parser.add_argument("--python", metavar="PYTHON", help="an interpreter 3.12 or later for the peers")
     chosen = parser.parse_args(arguments)
@@ -173,13 +186,13 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.rounds < 1:
         parser.error(f"there must be at least 1 round, not {chosen.rounds}")
     if (chosen.commit or chosen.no_compare) and not chosen.quick:
-        parser.error("--commit and --no-compare are about --quick: only its ratios are committed")
+        parser.error("--commit and --no-compare are about --quick: only its figures are committed")
     before = machine()
     try:
         with tempfile.TemporaryDirectory(prefix="mex-bench-") as name:
             report = measure(chosen.names or PARTS, chosen, Path(name) / "first")
             if chosen.quick and not (chosen.commit or chosen.no_compare):
-                look_again(report, chosen, Path(name))
+                judge(report, chosen, Path(name))
     except RunFailed as error:
         sys.stderr.write(f"bench: a run failed: {error}\n")
         return 2
@@ -188,7 +201,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.json:
         chosen.json.write_text(as_json(report, before) + "\n")
     sys.stdout.write(as_table(report, before) + "\n")
-    return 1 if not report.is_good else 3 if report.slower else 0
+    return 1 if not report.is_good else 3 if report.slower or report.absent else 0
 
 
 if __name__ == "__main__":

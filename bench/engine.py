@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.report import Figure, Report
 from bench.rounds import RunFailed
-from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
+from bench.stack import NO_POSTGRES, Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
 
 GOAL = 0.60
 BATCHES = {1: 1_500, 10: 6_000, 100: 20_000, 1_000: 60_000}
@@ -67,7 +67,7 @@ def measure(
             _measure_on(report, EngineBench(folder, tree, Sqlite(folder), redis_url), tell, rounds, counts)
             programs = postgres_programs()
             if programs is None:
-                report.skipped["engine on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
+                report.skip("engine on PostgreSQL", NO_POSTGRES, "engine, PostgreSQL | *")
                 return
             cluster = Postgres(programs, folder)
             try:

@@ -22,7 +22,7 @@ from bench.history_requests import REQUESTS, Request
 from bench.report import Figure, Report
 from bench.rounds import RunFailed
 from bench.serving import serving
-from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
+from bench.stack import NO_POSTGRES, Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
 from bench.startup import acknowledgement, engine_process, run_python
 from mex.clock import now_ms
 from trading.client.signing import signed_query
@@ -95,7 +95,7 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
         databases: list[Database] = [Sqlite(folder)]
         programs = postgres_programs()
         if programs is None:
-            report.skipped["history on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
+            report.skip("history on PostgreSQL", NO_POSTGRES)
         else:
             cluster = Postgres(programs, folder)
             stack.callback(cluster.close)

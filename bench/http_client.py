@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from bench.cores import Cores
+
 NUMBER = "{number}"
 """What stands for a request's number in its text; as many digits for each, so that a body's length is known."""
 _DIGITS = 6
@@ -38,6 +40,8 @@ class Plan(msgspec.Struct):
     numbers: int = 10**_DIGITS
     """How many numbers there are; then they begin again."""
     warm_up_s: float = 1.0
+    processes: dict[str, int] = {}
+    """By role, those whose share of a core is told."""
 
 
 class WrongAnswer(Exception):
@@ -150,11 +154,11 @@ async def _measure(plan: Plan, clients: list[Client], fault: "asyncio.Future[Non
     await _wait(fault, plan.warm_up_s)
     before = sum(client.answered for client in clients)
     bytes_before = sum(client.body_bytes for client in clients)
-    cpu, began = os.times(), time.perf_counter()
+    cores, began = Cores({**plan.processes, "clients": os.getpid()}), time.perf_counter()
     for client in clients:
         client.times.clear()
     await _wait(fault, plan.seconds)
-    seconds, used = time.perf_counter() - began, os.times()
+    seconds, shares = time.perf_counter() - began, cores.shares()
     answered = sum(client.answered for client in clients) - before
     times = sorted(value for client in clients for value in client.times)
     if not times:
@@ -166,7 +170,7 @@ async def _measure(plan: Plan, clients: list[Client], fault: "asyncio.Future[Non
         "bytes_per_second": (sum(client.body_bytes for client in clients) - bytes_before) / seconds,
         "p50_ms": 1000 * times[len(times) // 2],
         "p99_ms": 1000 * times[len(times) * 99 // 100],
-        "client_cores": (used.user + used.system - cpu.user - cpu.system) / seconds,
+        "cores": shares,
     }
 
 

@@ -22,9 +22,9 @@ from bench import trees
 from bench.asking import ask, note_of, ratio_of
 from bench.http_client import NUMBER, Plan, numbered
 from bench.report import Figure, Report
-from bench.rounds import RunFailed
+from bench.rounds import RunFailed, rotated
 from bench.serving import Web, serving
-from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
+from bench.stack import NO_POSTGRES, Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
 
 GOAL = 0.80
 CLIENTS = 8
@@ -46,7 +46,7 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
     """Add log-ins and registrations a second on each database, and what part of the bare hashes' rate that is."""
     trees.copy_pages(tree)
     if postgres_programs() is None:
-        report.skipped["logins on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
+        report.skip("logins on PostgreSQL", NO_POSTGRES, "logins | *, PostgreSQL | *")
     seconds, users = max(SECONDS // part, 2), USERS // part
     runs: dict[str, list[dict[str, Any]]] = {}
     for number in range(rounds):
@@ -56,8 +56,7 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
             _cases(Path(folder), tree, seconds, users) as cases,
         ):
             runs |= {name: runs.get(name, []) for name, _ in cases}
-            first = number % len(cases)
-            for name, run in cases[first:] + cases[:first]:
+            for name, run in rotated(cases, number):
                 runs[name].append(run())
     for name, told in runs.items():
         is_login = name.startswith("logins")

@@ -16,7 +16,7 @@ from bench import trees
 from bench.asking import ask, note_of, ratio_of
 from bench.http_client import Plan
 from bench.report import Figure, Report
-from bench.rounds import RunFailed
+from bench.rounds import RunFailed, rotated
 from bench.serving import SYMBOL, Web, serving
 from bench.stack import Sqlite, environment, migrate, valkey
 
@@ -80,8 +80,7 @@ def _round(folder: Path, tree: Path, seconds: float, number: int) -> dict[str, d
             serving("daphne", "mex.asgi:application", tree, surroundings) as ours,
         ):
             cases = [*((subject, empty) for subject in EMPTY), *((subject, ours) for subject in OURS)]
-            first = number % len(cases)
-            return {subject.name: _ask(subject, web, seconds) for subject, web in cases[first:] + cases[:first]}
+            return {subject.name: _ask(subject, web, seconds) for subject, web in rotated(cases, number)}
 
 
 def _ask(subject: Subject, web: Web, seconds: float) -> dict[str, Any]:

@@ -27,16 +27,22 @@ class Figure:
     goal: float | None = None
     is_ceiling: bool = False
     note: str = ""
+    is_watched: bool = False
+    """Whether bench/guard.py compares a figure that should be low, too."""
     details: dict[str, Any] = field(default_factory=dict)
     """Of each run, for JSON only."""
+
+    @property
+    def judged(self) -> float:
+        """What goal and guard look at."""
+        return self.value if self.ratio is None else self.ratio
 
     @property
     def is_met(self) -> bool | None:
         """Whether the goal is met; None where there is none."""
         if self.goal is None:
             return None
-        judged = self.value if self.ratio is None else self.ratio
-        return judged <= self.goal if self.is_ceiling else judged >= self.goal
+        return self.judged <= self.goal if self.is_ceiling else self.judged >= self.goal
 
 
 @dataclass
@@ -48,9 +54,18 @@ class Report:
     wrong: list[str] = field(default_factory=list)
     """Results that are not what they must be. Speed is worth nothing then."""
     slower: list[str] = field(default_factory=list)
-    """Ratios that stay below the committed ones (bench/guard.py)."""
+    """Figures that stay worse than the committed ones (bench/guard.py)."""
+    absent: list[str] = field(default_factory=list)
+    """Keys of committed figures that nobody measured, though nothing says that they are left out."""
     origins: dict[str, str] = field(default_factory=dict)
     """By the key of a figure the name under which its part is measured."""
+    left_out: set[str] = field(default_factory=set)
+    """Patterns of the keys (bench/guard.py) that are missing with what was skipped."""
+
+    def skip(self, name: str, reason: str, *keys: str) -> None:
+        """Say what is not measured on this machine, and why. keys: patterns of what is committed of it."""
+        self.skipped[name] = reason
+        self.left_out |= set(keys)
 
     @property
     def is_good(self) -> bool:
@@ -82,6 +97,7 @@ def as_json(report: Report, before: dict[str, str]) -> str:
             "skipped": report.skipped,
             "wrong": report.wrong,
             "slower": report.slower,
+            "absent": report.absent,
         },
         indent=1,
     )
@@ -97,6 +113,7 @@ def as_table(report: Report, before: dict[str, str]) -> str:
     lines += [f"\nskipped {name}: {reason}" for name, reason in report.skipped.items()]
     lines += [f"\nWRONG: {fault}" for fault in report.wrong]
     lines += [f"\nSLOWER: {what}" for what in report.slower]
+    lines += [f"\nNOT MEASURED: {key}, which is in bench/committed.json" for key in report.absent]
     about = ", ".join(f"{name} {value}" for name, value in before.items() if value)
     return "\n".join([*lines, "", f"machine: {about}"])
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.trees import environment
 
 RUN_S_MAX = 600
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,15 @@ def run_rounds(cases: Sequence[Case], rounds: int, tell: Callable[[str], None]) 
     answers: dict[str, list[dict[str, Any]]] = {case.name: [] for case in cases}
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
-        for at in range(len(cases)):
-            case = cases[(at + number) % len(cases)]
+        for case in rotated(cases, number):
             answers[case.name].append(run_once(case))
     return answers
+
+
+def rotated(cases: Sequence[T], number: int) -> list[T]:
+    """Return cases in the order of a round: each begins with another one than the round before."""
+    first = number % len(cases)
+    return [*cases[first:], *cases[:first]]
 
 
 def median_of(answers: Sequence[dict[str, Any]], key: str) -> float:

@@ -1,7 +1,6 @@
 """A server with an application, and an exchange behind one, for what is measured from outside."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -23,7 +22,6 @@ ORDERS_PATH = "/ws-api/v3?returnRateLimits=false"
 _START_S_MAX = 60
 _RUN_S_MAX = 120
 _ORDERS = {"symbol": SYMBOL, "middle": 5_000, "tick": "0.00001", "quantity": "0.1"}
-_TICK_S = os.sysconf("SC_CLK_TCK")
 Keys = list[tuple[str, str]]
 Web = tuple["subprocess.Popen[bytes]", int]
 """A web process and its port."""
@@ -73,10 +71,24 @@ def exchange(
             engine.wait(60)
 
 
-def drive(url: str, keys: Keys, seconds: float, *, connections: int, in_flight: int) -> dict[str, Any]:
-    """Let clients of the websocket API run, and return what bench/web_client.py tells. Raises RunFailed."""
+def drive(
+    url: str,
+    keys: Keys,
+    seconds: float,
+    *,
+    connections: int,
+    in_flight: int,
+    processes: Mapping[str, "subprocess.Popen[bytes]"] | None = None,
+    is_echo: bool = False,
+) -> dict[str, Any]:
+    """Let clients of the websocket API run, and return what bench/web_client.py tells. Raises RunFailed.
+
+    processes: by role, those whose share of a core is wanted.
+    """
+    numbers = {role: process.pid for role, process in (processes or {}).items()}
     plan = {
         "url": url, "keys": keys, **_ORDERS, "connections": connections, "in_flight": in_flight, "seconds": seconds,
+        "processes": numbers, "is_echo": is_echo,
     }  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-m", "bench.web_client"],
@@ -86,9 +98,3 @@ def drive(url: str, keys: Keys, seconds: float, *, connections: int, in_flight: 
         raise RunFailed(f"web_client: {ended.stderr.strip()[-2000:]}")
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
-
-
-def cpu_s(process: int) -> float:
-    """Return the seconds of processor time that a process and its threads have used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK_S

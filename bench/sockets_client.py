@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -34,7 +35,7 @@ class Readers:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.lags_ms: list[int] = []
+        self.ages_ms: Counter[int] = Counter()
         self.gaps = self.lost = 0
         self.listeners: list[Listener] = []
 
@@ -50,13 +51,14 @@ class Readers:
         self.listeners.append(listener)
 
     def told(self) -> dict[str, object]:
-        """Return what came since the last call. `behind`: connections that lack the newest update that any has."""
-        lags, self.lags_ms = sorted(self.lags_ms), []
+        """Return how often updates of which age came since the last call, and what went wrong since the beginning.
+
+        `behind`: connections that lack the newest update that any has.
+        """
+        ages, self.ages_ms = sorted(self.ages_ms.items()), Counter()
         newest = max(listener.last for listener in self.listeners)
         return {
-            "frames": len(lags),
-            "p50_ms": lags[len(lags) // 2] if lags else None,
-            "p99_ms": lags[len(lags) * 99 // 100] if lags else None,
+            "ages_ms": ages,
             "gaps": self.gaps,
             "lost": self.lost,
             "behind": sum(listener.last != newest for listener in self.listeners),
@@ -75,7 +77,7 @@ class Listener(WSListener):
         if frame.msg_type != WSMsgType.TEXT:
             return
         update = _decode(frame.get_payload_as_memoryview())
-        self._readers.lags_ms.append(time.time_ns() // 1_000_000 - update.E)
+        self._readers.ages_ms[time.time_ns() // 1_000_000 - update.E] += 1
         if self.last and self.last + 1 != update.U:
             self._readers.gaps += 1
         self.last = update.u

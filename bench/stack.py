@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from bench import trees
 
+NO_POSTGRES = "no server on PATH or in /usr/lib/postgresql"
 _BASE = "base"
 
 
@@ -38,6 +39,9 @@ class Database(Protocol):
 
     def size(self, name: str) -> int:
         """Return how many bytes a database takes, with its indexes and without what is logged ahead of it."""
+
+    def rows(self, name: str, table: str) -> int:
+        """Return how many rows a table of a database has."""
 
 
 class Sqlite:
@@ -65,6 +69,12 @@ class Sqlite:
         """Return how many bytes a database takes."""
         self._carry_over(name)
         return self._path(name).stat().st_size
+
+    def rows(self, name: str, table: str) -> int:
+        """Return how many rows a table of a database has."""
+        with closing(sqlite3.connect(self._path(name))) as database:
+            row = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0])
 
     def _carry_over(self, name: str) -> None:
         """Put what is in the log into the file."""
@@ -120,6 +130,13 @@ class Postgres:
         """Return how many bytes a database takes."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             row = connection.execute("SELECT pg_database_size(%s)", [name]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def rows(self, name: str, table: str) -> int:
+        """Return how many rows a table of a database has."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         assert row is not None
         return int(row[0])
 

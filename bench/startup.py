@@ -17,9 +17,10 @@ from typing import Any, cast
 import msgspec
 import redis
 
+from bench import trees
 from bench.report import Figure, Report
 from bench.rounds import RunFailed
-from bench.stack import Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
+from bench.stack import NO_POSTGRES, Database, Postgres, Sqlite, environment, migrate, postgres_programs, valkey
 from trading.engine.commands import CancelOrder, Parcel, Request
 from trading.engine.events import Batch
 from trading.gateway import pipes
@@ -31,6 +32,17 @@ START_S_GOAL = 10.0
 _ENGINE_S_MAX = 120
 _FILL_S_MAX = 900
 _SENDER = "bench"
+_BARE = "bare Django"
+_BARE_STARTS = 3
+"""So many at each of ours, for one alone is too short to be exact."""
+_BARE_DJANGO = """
+import django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions"])
+django.setup()
+import django.core.management
+"""
+"""What a start is measured against, so that it can be compared with that of another machine."""
 
 
 def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: int, part: int) -> None:
@@ -41,7 +53,7 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
             _measure_on(report, Sqlite(folder), folder, tree, redis_url, tell, rounds, part)
             programs = postgres_programs()
             if programs is None:
-                report.skipped["start-up on PostgreSQL"] = "no server on PATH or in /usr/lib/postgresql"
+                report.skip("start-up on PostgreSQL", NO_POSTGRES, "start-up, PostgreSQL | *")
                 return
             cluster = Postgres(programs, folder)
             try:
@@ -64,9 +76,10 @@ def _measure_on(
     tell(f"{database.kind}: writing a history of {HISTORY // part:,} orders")
     migrate(tree, surroundings)
     run_python(tree, surroundings, "-m", "bench.startup_run", str(HISTORY // part), str(OPEN // part))
-    starts, replays, sizes = [], [], []
+    starts, replays, sizes, bare = [], [], [], []
     for number in range(rounds):
         tell(f"{database.kind}: start {number + 1} of {rounds}")
+        bare.append(median(_bare_start(tree) for _ in range(_BARE_STARTS)))
         began = time.monotonic()
         with engine_process(tree, surroundings) as process:
             acknowledgement(redis_url)
@@ -76,15 +89,27 @@ def _measure_on(
             replays.append(answer["loaded_s"])
     if not answer["equal"] or answer["open_orders"] != OPEN // part:
         report.wrong.append(f"replay on {database.kind}: {answer}")
-    where = f"start-up, {database.kind}"
+    where, what = f"start-up, {database.kind}", f"process start to first acknowledgement, {OPEN // part:,} open orders"
+    times = median(ours / other for ours, other in zip(starts, bare, strict=True))
     report.figures += [
         Figure(
-            where, f"process start to first acknowledgement, {OPEN // part:,} open orders", median(starts), "s",
+            where, what, median(starts), "s",
             goal=START_S_GOAL, is_ceiling=True, note=f"{HISTORY // part:,} in history", details={"starts": starts},
+        ),
+        Figure(
+            where, what, median(starts), "s", times, _BARE, is_ceiling=True, is_watched=True,
+            note=f"{_BARE} {1_000 * median(bare):,.0f} ms",
         ),
         Figure(where, f"of that, reading {OPEN // part:,} open orders", median(replays), "s", note="as replay does"),
         Figure(where, "memory of the engine process", median(sizes), "MiB"),
     ]  # fmt: skip
+
+
+def _bare_start(tree: Path) -> float:
+    """Return how many seconds a Python takes that loads Django and ends."""
+    began = time.monotonic()
+    run_python(tree, trees.environment(tree), "-c", _BARE_DJANGO)
+    return time.monotonic() - began
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from bench.rounds import Case
 CORE_GOAL = 2.0
 COMPILED_GOAL = 3.0
 BOOK_GOAL = 2.0
+PEERS = ("matching-engine", "liquibook")
+"""Those that ours are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def available(folder: Path, report: Report, *, named_python: str | None, compile
     try:
         peer = trees.peer_python(named_python)
     except trees.Unavailable as error:
-        report.skipped["comparison with peers"] = str(error)
+        report.skip("comparison with peers", str(error), *(f"* | {peer}" for peer in PEERS))
         return found
     found += [
         Subject("matching-engine", "matching-engine", peer, plain),
@@ -66,7 +68,7 @@ def _compiled(folder: Path, name: str, python: Path, report: Report, *, compiles
     try:
         compiling.compile_cached(tree, python, trees.CACHE)
     except compiling.CannotCompile as error:
-        report.skipped[name] = str(error)
+        report.skip(name, str(error), f"* | {name} | *")
         return []
     has_peer = name == "core compiled"
     return [

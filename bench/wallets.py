@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from bench.report import Figure, Report
-from bench.rounds import RunFailed
+from bench.rounds import RunFailed, rotated
 from bench.stack import Sqlite, environment, migrate, valkey
 from launcher import nodes
 from launcher.processes import free_port
@@ -33,14 +33,14 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
     try:
         programs = nodes.ensure()
     except InstallError as error:
-        report.skipped["wallets"] = str(error)
+        report.skip("wallets", str(error), "wallets, *")
         return
     count = max(COUNT // part, 20)
     runs: dict[str, list[dict[str, Any]]] = {"bitcoin": [], "ethereum": []}
     for number in range(rounds):
-        for chain, told in runs.items():
+        for chain in rotated(list(runs), number):
             tell(f"{chain}: round {number + 1} of {rounds}")
-            told.append(_run(programs, tree, chain, count))
+            runs[chain].append(_run(programs, tree, chain, count))
     for chain, told in runs.items():
         for what, unit in (("deposits", "credited/s"), ("withdrawals", "sent/s")):
             rates = [count / run[what]["seconds"] for run in told]

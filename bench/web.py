@@ -1,13 +1,14 @@
 """Orders over the websocket API, acknowledged when they are on disk, against what a bare consumer echoes.
 
 Echo and orders go through the same server, from the same clients, with as many requests in flight. Engine, database,
-pipe and the clients share the machine.
+pipe and the clients share the machine. What is judged is the strictest comparison: with the bare consumer that is
+served as our gateway is, with our frames and the collector as there.
 """
 
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -15,15 +16,26 @@ from typing import Any
 
 from bench import trees
 from bench.report import Figure, Report
-from bench.serving import ORDERS_PATH, Keys, cpu_s, drive, exchange, serving
-from bench.stack import Database, Postgres, Sqlite, postgres_programs
+from bench.rounds import rotated
+from bench.serving import ORDERS_PATH, drive, exchange, serving
+from bench.stack import NO_POSTGRES, Database, Postgres, Sqlite, postgres_programs
+from bench.web_client import REFUSED, RULED
 
-ECHO_GOAL = 0.50
+SERVED_ALIKE_GOAL = 0.50
 STOCK_GOAL = 1.0
 SQLITE_GOAL = 0.70
 CONNECTIONS = 50
 IN_FLIGHT = 20
 SECONDS = 6.0
+ECHOES = {
+    "echo, bare": ("bench.echo:bare", "bare echo"),
+    "echo, bare, our frames": ("bench.echo_ours:bare", "bare echo, our frames"),
+    "echo, stock": ("bench.echo:stock", "stock echo"),
+}
+"""What is served, and how it is called where orders are compared with it."""
+_POSTGRES, _SQLITE = "orders, PostgreSQL", "orders, SQLite"
+Runs = dict[str, list[dict[str, Any]]]
+Cases = list[tuple[str, Callable[[], dict[str, Any]]]]
 
 
 def measure(
@@ -31,78 +43,101 @@ def measure(
 ) -> None:
     """Add orders acknowledged a second on each server and database, against the echoes of the same server."""
     seconds = max(SECONDS / part, 1.0)
+    if postgres_programs() is None:
+        keys = (f"web, * | {_POSTGRES} | *", f"web, * | {_SQLITE} | PostgreSQL")
+        report.skip("web on PostgreSQL", NO_POSTGRES, *keys)
     for name in servers:
         if find_spec(name) is None:
-            report.skipped[f"web, {name}"] = "not installed"
+            report.skip(f"web, {name}", "not installed", f"web, {name} | *")
             continue
-        runs: dict[str, list[dict[str, Any]]] = {}
+        runs: Runs = {}
         for number in range(rounds):
             tell(f"web: {name}: round {number + 1} of {rounds}")
             with tempfile.TemporaryDirectory(prefix="mex-bench-") as folder:
-                for what, run in _round(Path(folder), tree, name, seconds):
-                    runs.setdefault(what, []).append(run)
+                cases = _cases(Path(folder), tree, name, seconds)
+                runs = runs or {what: [] for what, _ in cases}
+                for what, run in rotated(cases, number):
+                    runs[what].append(run())
         _report(report, name, runs)
 
 
-def _report(report: Report, server: str, runs: dict[str, list[dict[str, Any]]]) -> None:
-    def ratio(what: str, base: str) -> float:
-        pairs = zip(runs[what], runs[base], strict=True)
-        return median(one["per_second"] / other["per_second"] for one, other in pairs)
-
-    is_default = server == "daphne"
+def _report(report: Report, server: str, runs: Runs) -> None:
     for what, told in runs.items():
-        rate = median(run["per_second"] for run in told)
-        cores = {role: median(run["cores"][role] for run in told) for role in told[0]["cores"]}
-        shares = ", ".join(f"{role} {share:.2f}" for role, share in cores.items())
-        codes = sorted({code for run in told for code in run["codes"]})
-        refused = f"; refused with {', '.join(codes)}" if codes else ""
-        note = f"p99 {median(run['p99_ms'] for run in told):.0f} ms; cores: {shares}{refused}"
-        details = {"runs": told}
-        part = f"web, {server}"
-        if what.startswith("echo"):
-            report.figures.append(Figure(part, what, rate, "messages/s", note=note, details=details))
+        rate, part = median(run["per_second"] for run in told), f"web, {server}"
+        if what in ECHOES:
+            report.figures.append(Figure(part, what, rate, "messages/s", note=_note(told), details={"runs": told}))
             continue
-        goal = ECHO_GOAL if is_default and what.endswith("PostgreSQL") else None
-        report.figures.append(
-            Figure(
-                part, what, rate, "orders/s", ratio(what, "echo, bare"), "bare echo", goal, note=note, details=details
-            )
-        )
-        goal = STOCK_GOAL if goal else None
-        report.figures.append(Figure(part, what, rate, "orders/s", ratio(what, "echo, stock"), "stock echo", goal))
-        if what.endswith("SQLite") and "orders, PostgreSQL" in runs:
-            goal = SQLITE_GOAL if is_default else None
-            against = ratio(what, "orders, PostgreSQL")
-            report.figures.append(Figure(part, what, rate, "orders/s", against, "PostgreSQL", goal))
+        for base, against, goal in _compared(server, what, runs):
+            is_first = base == next(iter(ECHOES))
+            figure = Figure(
+                part, what, rate, "orders/s", _ratio(told, runs[base]), against, goal,
+                note=_note(told) if is_first else "", details={"runs": told} if is_first else {},
+            )  # fmt: skip
+            report.figures.append(figure)
+        report.wrong += [
+            f"web, {server}: {what}: {run['placed']:,} orders were accepted, {run['rows']:,} are in the database"
+            for run in told
+            if run["placed"] != run["rows"]
+        ]
 
 
-def _round(folder: Path, tree: Path, server: str, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what is measured, in one run after the other."""
-    for kind in ("bare", "stock"):
-        with serving(server, f"bench.echo:{kind}", tree, trees.environment(tree)) as (process, port):
-            url = f"ws://127.0.0.1:{port}/"
-            yield f"echo, {kind}", _drive(url, [("key", "secret")], seconds, {"web": process})
+def _compared(server: str, what: str, runs: Runs) -> Iterator[tuple[str, str, float | None]]:
+    """Yield what orders are compared with, how that is called, and the goal. Daphne's have one, as the default."""
+    is_judged = server == "daphne" and what == _POSTGRES
+    goals = {"echo, bare, our frames": SERVED_ALIKE_GOAL, "echo, stock": STOCK_GOAL}
+    for base, (_, against) in ECHOES.items():
+        yield base, against, goals.get(base) if is_judged else None
+    if what == _SQLITE and _POSTGRES in runs:
+        yield _POSTGRES, "PostgreSQL", SQLITE_GOAL if server == "daphne" else None
+
+
+def _ratio(told: list[dict[str, Any]], base: list[dict[str, Any]]) -> float:
+    return median(one["per_second"] / other["per_second"] for one, other in zip(told, base, strict=True))
+
+
+def _note(runs: list[dict[str, Any]]) -> str:
+    """Return what is said beside the rate, which is of what took effect: how much of all did not is said here."""
+    cores = {role: median(run["cores"][role] for run in runs) for role in runs[0]["cores"]}
+    shares = ", ".join(f"{role} {share:.2f}" for role, share in cores.items())
+    answers: Counter[str] = sum((Counter(run["answers"]) for run in runs), Counter())
+    others = ""
+    for word, codes in (("rejected by rule", RULED), ("refused", REFUSED)):
+        found = sorted(codes & set(answers))
+        if found:
+            share = sum(answers[code] for code in found) / answers.total()
+            others += f"; {100 * share:.1f} % {word} ({', '.join(found)})"
+    return f"p99 {median(run['p99_ms'] for run in runs):.0f} ms; cores: {shares}{others}"
+
+
+def _cases(folder: Path, tree: Path, server: str, seconds: float) -> Cases:
+    """Return what is measured in a round, by name. Each starts what it needs."""
+    cases: Cases = [(what, partial(_echoes, app, tree, server, seconds)) for what, (app, _) in ECHOES.items()]
     programs = postgres_programs()
     if programs is not None:
-        cluster = Postgres(programs, folder)
-        try:
-            yield "orders, PostgreSQL", _orders(folder, tree, server, cluster, seconds)
-        finally:
-            cluster.close()
-    yield "orders, SQLite", _orders(folder, tree, server, Sqlite(folder), seconds)
+        cases.append((_POSTGRES, partial(_orders_on_postgres, programs, folder, tree, server, seconds)))
+    return [*cases, (_SQLITE, partial(_orders, folder, tree, server, Sqlite(folder), seconds))]
+
+
+def _echoes(app: str, tree: Path, server: str, seconds: float) -> dict[str, Any]:
+    with serving(server, app, tree, trees.environment(tree)) as (process, port):
+        return drive(
+            f"ws://127.0.0.1:{port}/", [("key", "secret")], seconds,
+            connections=CONNECTIONS, in_flight=IN_FLIGHT, processes={"web": process}, is_echo=True,
+        )  # fmt: skip
+
+
+def _orders_on_postgres(programs: Path, folder: Path, tree: Path, server: str, seconds: float) -> dict[str, Any]:
+    cluster = Postgres(programs, folder)
+    try:
+        return _orders(folder, tree, server, cluster, seconds)
+    finally:
+        cluster.close()
 
 
 def _orders(folder: Path, tree: Path, server: str, database: Database, seconds: float) -> dict[str, Any]:
     with exchange(folder, tree, server, database, accounts=CONNECTIONS) as (keys, engine, (web, port)):
-        return _drive(f"ws://127.0.0.1:{port}{ORDERS_PATH}", keys, seconds, {"web": web, "engine": engine})
-
-
-def _drive(url: str, keys: Keys, seconds: float, processes: Mapping[str, "subprocess.Popen[bytes]"]) -> dict[str, Any]:
-    """Let the clients run; add the share of a core that each process took."""
-    before = {role: cpu_s(process.pid) for role, process in processes.items()}
-    began = time.perf_counter()
-    told = drive(url, keys, seconds, connections=CONNECTIONS, in_flight=IN_FLIGHT)
-    took = time.perf_counter() - began
-    told["cores"] = {role: (cpu_s(process.pid) - before[role]) / took for role, process in processes.items()}
-    told["cores"]["clients"] = told["client_cores"]
-    return told
+        told = drive(
+            f"ws://127.0.0.1:{port}{ORDERS_PATH}", keys, seconds,
+            connections=CONNECTIONS, in_flight=IN_FLIGHT, processes={"web": web, "engine": engine},
+        )  # fmt: skip
+        return told | {"rows": database.rows("base", "trading_order")}

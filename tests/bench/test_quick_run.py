@@ -30,6 +30,8 @@ def test_parts_run_and_all_results_are_right(tmp_path: Path) -> None:
     parts = {figure["part"].partition(",")[0] for figure in read["figures"]}
     assert parts == {"active", "deep", "one price", "many prices", "memory", "engine", "start-up", "sockets"}
     assert [figure["name"] for figure in read["figures"] if figure["value"] <= 0] == []
+    watched = {figure["part"].partition(",")[0] for figure in read["figures"] if figure["is_watched"]}
+    assert watched == {"start-up", "sockets"}
     # So small a part of the work judges nothing.
     assert [figure["name"] for figure in read["figures"] if figure["goal"] is not None] == []
 
