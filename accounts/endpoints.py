@@ -78,7 +78,7 @@ async def answer(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
         result = await endpoint.operation(caller, params)
     except MexError as error:
         # Without headers it is this very request that was one too many.
-        return json_error(error, headers or {_WEIGHT: str(weight_used(address))})
+        return json_error(error, headers or {_WEIGHT: str(throttle.weight_used(address))})
     return HttpResponse(msgspec.json.encode(result), content_type="application/json", headers=dict(headers))
 
 
@@ -88,20 +88,7 @@ def refuse(address: str, error: MexError) -> HttpResponse:
         throttle.request(address, 1)
     except TooManyRequests as too_many:
         error = too_many
-    return json_error(error, {_WEIGHT: str(weight_used(address))})
-
-
-def weight_used(address: str) -> int:
-    """Return the weight that an address has used in this minute, refused requests included. This adds nothing to it."""
-    return throttle._weight.add(address, 0)
-
-
-def orders_used(account: int) -> Mapping[str, str]:
-    """Return the headers that say how many orders an account has sent, refused ones included. This adds none."""
-    return {
-        "X-MBX-ORDER-COUNT-10S": str(throttle._orders_10s.add(account, 0)),
-        "X-MBX-ORDER-COUNT-1D": str(throttle._orders_day.add(account, 0)),
-    }
+    return json_error(error, {_WEIGHT: str(throttle.weight_used(address))})
 
 
 def json_error(error: MexError, headers: Mapping[str, str] | None = None) -> HttpResponse:

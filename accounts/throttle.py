@@ -52,6 +52,10 @@ class Throttle:
             raise TooManyRequests(settings.WEIGHT_PER_MINUTE, retry_after_s=self._weight.rest_s())
         return used
 
+    def weight_used(self, address: str) -> int:
+        """Return the weight that an address has used in this minute, refused requests included, and count nothing."""
+        return self._weight.add(address, 0)
+
     def attempt(self, *names: str) -> None:
         """Count a log-in or registration for each name (an address, an e-mail as it is kept). Raises TooManyAttempts.
 
@@ -70,7 +74,15 @@ class Throttle:
             raise TooManyOrders(settings.ORDERS_PER_DAY, "1 DAY", retry_after_s=self._orders_day.rest_s())
         if in_10s > settings.ORDERS_PER_10S:
             raise TooManyOrders(settings.ORDERS_PER_10S, "10 SECOND", retry_after_s=self._orders_10s.rest_s())
-        return {"X-MBX-ORDER-COUNT-10S": str(in_10s), "X-MBX-ORDER-COUNT-1D": str(in_day)}
+        return _told(in_10s, in_day)
+
+    def orders_used(self, account: int) -> Mapping[str, str]:
+        """Return the headers that say how many orders there were, refused ones included, and count nothing."""
+        return _told(self._orders_10s.add(account, 0), self._orders_day.add(account, 0))
+
+
+def _told(in_10s: int, in_day: int) -> Mapping[str, str]:
+    return {"X-MBX-ORDER-COUNT-10S": str(in_10s), "X-MBX-ORDER-COUNT-1D": str(in_day)}
 
 
 throttle = Throttle()

@@ -4,6 +4,7 @@ All go through Daphne, asked by the same clients. The web process is a whole one
 nobody trades meanwhile.
 """
 
+import gzip
 import tempfile
 import urllib.request
 from collections.abc import Callable
@@ -26,6 +27,8 @@ SECONDS = 5.0
 _PART = "pages"
 _BASE = "empty view"
 _ASK_S_MAX = 30
+_ENCODINGS = "gzip, deflate, br, zstd"
+"""What browsers take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ OURS = (
     Subject("home", "/", b'id="markets"', GOAL),
     Subject("trading page", f"/trade/{SYMBOL}", b"ETH", GOAL),
     Subject("mex.css", "/static/css/mex.css", b"{", GOAL),
-    Subject("bootstrap.min.css", "/static/vendor/bootstrap/bootstrap.min.css", b"Bootstrap"),
+    Subject("bootstrap.min.css", "/static/vendor/bootstrap/bootstrap.min.css", b"Bootstrap", GOAL),
 )
 
 
@@ -85,10 +88,12 @@ def _round(folder: Path, tree: Path, seconds: float, number: int) -> dict[str, d
 
 def _ask(subject: Subject, web: Web, seconds: float) -> dict[str, Any]:
     _, port = web
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{subject.path}", timeout=_ASK_S_MAX) as answer:
+    first = urllib.request.Request(f"http://127.0.0.1:{port}{subject.path}", headers={"Accept-Encoding": _ENCODINGS})
+    with urllib.request.urlopen(first, timeout=_ASK_S_MAX) as answer:
         body: bytes = answer.read()
-    if subject.mark not in body:
+        text = gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+    if subject.mark not in text:
         raise RunFailed(f"{subject.path} answers without {subject.mark!r}")
-    request = f"GET {subject.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n"
+    request = f"GET {subject.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: {_ENCODINGS}\r\n\r\n"
     plan = Plan(port=port, request=request, connections=CONNECTIONS, seconds=seconds, length=len(body))
     return ask(plan, web) | {"length": len(body)}

@@ -15,7 +15,6 @@ import msgspec
 from accounts import authentication
 from accounts.authentication import Caller
 from accounts.credentials import credentials
-from accounts.endpoints import orders_used, weight_used
 from accounts.throttle import throttle
 from mex.clock import now_ms
 from mex.errors import AnswerUnknown, EngineBusy, KeyMalformed, MexError, TooManyOrders, TooManyRequests, Unsupported
@@ -112,7 +111,7 @@ class OrderConsumer(Socket):
         try:
             await self._run(frame.method, params, answer)
         except TooManyRequests as error:
-            answer.weight = weight_used(self._address)
+            answer.weight = throttle.weight_used(self._address)
             answer.fail(error)
         except MexError as error:
             answer.fail(error)
@@ -136,7 +135,7 @@ class OrderConsumer(Socket):
                 try:
                     answer.orders = throttle.order(caller.account, method.orders)
                 except TooManyOrders:
-                    answer.orders = orders_used(caller.account)
+                    answer.orders = throttle.orders_used(caller.account)
                     raise
             self._submit(method.prepare(caller, params, self.hub.catalog), answer)
         elif method.kind is Kind.READ:
@@ -261,7 +260,7 @@ class OrderConsumer(Socket):
             throttle.request(self._address, 1)
         except TooManyRequests as too_many:
             error = too_many
-        answer.weight = weight_used(self._address)
+        answer.weight = throttle.weight_used(self._address)
         answer.fail(error)
 
     @property
