@@ -154,18 +154,20 @@ def grown(changes: Mapping[str, tuple[float, float]], percent: float) -> list[st
 def failures(result: Mapping[str, Any]) -> list[str]:
     """Return why a run has failed: something is not kept, nothing was done, or a soak was not what was asked for.
 
-    That an objective breaks is what a search is for; it fails a run that was to do nothing but hold a rate.
+    That an objective breaks is what a search is for; it fails a run that was to do nothing but hold a rate, and did so
+    to its end.
     """
     options, found = result["options"], result["verification"]
     texts = [] if found["ok"] else ["not all is kept as it was acknowledged"]
-    if not found["acknowledged"] and not result["interrupted"]:
+    is_whole = not result["interrupted"]
+    if is_whole and not found["acknowledged"]:
         texts.append("no order was acknowledged")
     soaks = [step for step in result["steps"] if step.get("change")]
     if options["growth_max"] is not None:
         texts += [text for step in soaks for text in grown(step["change"], options["growth_max"])]
     if options["drift_max"] is not None:
         texts += [text for step in soaks for text in drifted(step["change"], options["drift_max"])]
-    if options["soak_only"]:
+    if options["soak_only"] and is_whole:
         texts += [f"{step['name']}: {step['broken']}" for step in result["steps"] if step["broken"]]
     return texts
 

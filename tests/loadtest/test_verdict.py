@@ -212,6 +212,7 @@ BROKEN = [step(name="soak 100/s", broken="p99 of 80 ms, more than 50 ms")]
         ({"options": SOAK | {"drift_max": 100.0}}, ["the p99 of a second drifted from 10 to 30 ms"]),
         ({"options": SOAK | {"drift_max": 200.0}}, []),
         ({"steps": BROKEN}, ["soak 100/s: p99 of 80 ms, more than 50 ms"]),
+        ({"steps": BROKEN, "interrupted": True}, []),
         ({"steps": BROKEN, "options": SOAK | {"soak_only": None}}, []),
     ],
 )
