@@ -15,7 +15,7 @@ from accounts.services import account_register
 from tests.wallets.books import Books
 from tests.wallets.desk import GIFT, Desk
 from tests.wallets.key_files import as_signer
-from tests.wallets.nodes import Anvil, Bitcoind
+from tests.wallets.nodes import Anvil, Bitcoind, prepared_bitcoind
 from tests.wallets.payouts import ETHER
 from tests.wallets.tokens import scan
 from wallets import services
@@ -43,13 +43,8 @@ def run_keys() -> None:
 @pytest.fixture(scope="session")
 def bitcoind(tmp_path_factory: pytest.TempPathFactory, run_keys: None) -> Iterator[Bitcoind]:
     """A regtest bitcoind that tests share: each has addresses and rows of its own."""
-    node = Bitcoind(tmp_path_factory.mktemp("bitcoind"))
-    try:
-        node.start()
-        node.prepare()
+    with prepared_bitcoind(tmp_path_factory.mktemp("bitcoind")) as node:
         yield node
-    finally:
-        node.stop()
 
 
 @pytest.fixture

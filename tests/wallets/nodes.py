@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.wallets.key_files import as_signer
@@ -129,6 +131,18 @@ class Bitcoind(NodeProcess):
         return txid in self.node.root.call("getrawmempool")
 
 
+@contextmanager
+def prepared_bitcoind(folder: Path) -> Iterator[Bitcoind]:
+    """Run one with our wallet and coins, until the end of the block."""
+    node = Bitcoind(folder)
+    try:
+        node.start()
+        node.prepare()
+        yield node
+    finally:
+        node.stop()
+
+
 class Anvil(NodeProcess):
     """An anvil that mines when it is told to."""
 
@@ -169,4 +183,4 @@ class Anvil(NodeProcess):
         return self.node.rpc.call(method, *args)
 
 
-__all__ = ["Anvil", "Bitcoind", "ChainRefused", "ChainUnavailable", "NodeProcess", "free_port"]
+__all__ = ["Anvil", "Bitcoind", "ChainRefused", "ChainUnavailable", "NodeProcess", "free_port", "prepared_bitcoind"]

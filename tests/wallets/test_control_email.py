@@ -229,19 +229,26 @@ def test_a_mail_survives_a_mail_server_that_is_down(asked: Withdrawal, settings:
     assert asked.emailed_at is not None
 
 
+def fail_for_alice(monkeypatch: pytest.MonkeyPatch, error: smtplib.SMTPException) -> list[str]:
+    """Let mails to Alice fail; return the first letters of all that are tried from now on, as they come."""
+    send, tried = EmailBackend.send_messages, list[str]()
+
+    def send_messages(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
+        tried.append(messages[0].to[0][0])
+        if "alice@example.com" in messages[0].to:
+            raise error
+        return send(self, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send_messages)
+    return tried
+
+
 def test_one_mail_that_cannot_be_sent_keeps_no_other_back(
     btc: Asset, books: Books, asked: Withdrawal, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books.give(bob.pk, btc.pk, ONE)
     advance(books, ask(bob, btc, books, origin=Origin.PAGE))
-    send = EmailBackend.send_messages
-
-    def not_to_alice(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
-        if "alice@example.com" in messages[0].to:
-            raise smtplib.SMTPRecipientsRefused({})
-        return send(self, messages)
-
-    monkeypatch.setattr(EmailBackend, "send_messages", not_to_alice)
+    fail_for_alice(monkeypatch, smtplib.SMTPRecipientsRefused({}))
 
     confirmations_send()
 
@@ -257,15 +264,7 @@ def test_mails_that_are_refused_keep_no_others_waiting(
         advance(books, ask(alice, btc, books, origin=Origin.PAGE))
     books.give(bob.pk, btc.pk, ONE)
     advance(books, ask(bob, btc, books, origin=Origin.PAGE))
-    send, tried = EmailBackend.send_messages, list[str]()
-
-    def not_to_alice(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
-        tried.append(messages[0].to[0][0])
-        if "alice@example.com" in messages[0].to:
-            raise smtplib.SMTPRecipientsRefused({})
-        return send(self, messages)
-
-    monkeypatch.setattr(EmailBackend, "send_messages", not_to_alice)
+    tried = fail_for_alice(monkeypatch, smtplib.SMTPRecipientsRefused({}))
     confirmations_send()
     for row in Withdrawal.objects.filter(user=alice):  # half a minute later they could be tried again
         cache.delete(f"confirmation-mail:{row.pk}")
@@ -283,14 +282,7 @@ def test_a_mail_that_fails_lets_others_go_first_when_the_server_is_back(
     """It may be the mail at which the server gives up."""
     books.give(bob.pk, btc.pk, ONE)
     advance(books, ask(bob, btc, books, origin=Origin.PAGE))
-    send = EmailBackend.send_messages
-
-    def breaks_at_alice(self: EmailBackend, messages: list[mail.EmailMessage]) -> int:
-        if "alice@example.com" in messages[0].to:
-            raise smtplib.SMTPServerDisconnected()
-        return send(self, messages)
-
-    monkeypatch.setattr(EmailBackend, "send_messages", breaks_at_alice)
+    fail_for_alice(monkeypatch, smtplib.SMTPServerDisconnected())
     confirmations_send()
     assert mail.outbox == []
     cache.delete_many([f"confirmation-mail:{asked.pk}", "mail-server-is-silent"])  # half a minute later

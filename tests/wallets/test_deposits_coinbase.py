@@ -8,7 +8,7 @@ import pytest
 from accounts.models import User
 from tests.wallets.books import Books
 from tests.wallets.deposits import audit_deposits, postings_of, scan_bitcoin
-from tests.wallets.nodes import Bitcoind
+from tests.wallets.nodes import Bitcoind, prepared_bitcoind
 from trading.engine.enums import Reason
 from wallets import services
 from wallets.chains.place import GONE
@@ -22,13 +22,8 @@ NEEDED = 101
 @pytest.fixture
 def young(tmp_path: Path, run_keys: None) -> Iterator[Bitcoind]:
     """A node of its own, whose blocks pay 50 BTC: those of the shared one pay ever less."""
-    node = Bitcoind(tmp_path / "bitcoind")
-    try:
-        node.start()
-        node.prepare()
+    with prepared_bitcoind(tmp_path / "bitcoind") as node:
         yield node
-    finally:
-        node.stop()
 
 
 @pytest.fixture
