@@ -18,6 +18,7 @@ class Credentials:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, Credential]] = {}
+        self._revocations = 0
 
     async def find(self, key: str) -> Credential | None:
         """Return the credential of a key, or None if there is none that is valid."""
@@ -25,9 +26,11 @@ class Credentials:
         now = time.monotonic()
         if known is not None and now - known[0] < _KEEP_S:
             return known[1]
+        revocations = self._revocations
         credential = await in_database(credential_load, key)
-        self.forget(key)
-        if credential is not None:
+        self._known.pop(key, None)
+        # What was read may be older than a revocation that was told meanwhile.
+        if credential is not None and revocations == self._revocations:
             if len(self._known) >= _SIZE_MAX:
                 self._known.clear()
             self._known[key] = (now, credential)
@@ -35,6 +38,7 @@ class Credentials:
 
     def forget(self, key: str) -> None:
         """Forget a key that was revoked."""
+        self._revocations += 1
         self._known.pop(key, None)
 
 

@@ -282,8 +282,8 @@ def test_the_websocket_says_what_is_wrong_with_a_signature(exchange: Exchange) -
 def test_numbers_and_flags_are_signed_as_they_were_written(exchange: Exchange) -> None:
     [trader] = exchange.traders(1)
     with exchange.ws_api(trader) as ws:
-        head = f"apiKey={trader.key}&newOrderRespType=RESULT&price=0.05210&quantity=1.50&recvWindow=3e4"
-        text = f"{head}&side=BUY&symbol=ETHBTC&timeInForce=GTC&timestamp={now_ms()}&type=LIMIT".replace("3e4", "30000")
+        head = f"apiKey={trader.key}&newOrderRespType=RESULT&price=0.05210&quantity=1.50&recvWindow=30000"
+        text = f"{head}&side=BUY&symbol=ETHBTC&timeInForce=GTC&timestamp={now_ms()}&type=LIMIT"
         values = dict(pair.split("=") for pair in text.split("&"))
         numbers = ("price", "quantity", "recvWindow", "timestamp")
         fields = [f'"{name}": {v if name in numbers else chr(34) + v + chr(34)}' for name, v in values.items()]
