@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import core, engine, guard, history, logins, memory, pages, sockets, startup, trees, wallets, web
+from bench import core, engine, guard, history, load, logins, memory, pages, sockets, startup, trees, wallets, web
 from bench.report import Report, as_json, as_table, machine
 from bench.rounds import RunFailed
+from bench.serving import SERVERS
 from bench.subjects import Subject, available
-from launcher.web_servers import SERVERS
 
 ROUNDS = 5
 QUICK_PART = 20
@@ -88,6 +88,14 @@ def _history(look: Look) -> None:
     history.measure(look.report, look.tree, tell, rounds=look.rounds, part=part)
 
 
+def _knee(look: Look) -> None:
+    load.measure_knee(look.report, look.tree, tell, rounds=look.rounds, part=look.part, is_quick=look.is_quick)
+
+
+def _soak(look: Look) -> None:
+    load.measure_soak(look.report, look.tree, tell, is_quick=look.is_quick)
+
+
 IN_MEMORY: dict[str, Callable[[Look, Sequence[Subject]], None]] = {
     "core": _core,
     "worst-cases": _worst_cases,
@@ -103,6 +111,8 @@ ON_A_TREE: dict[str, Callable[[Look], None]] = {
     "pages": _pages,
     "logins": _logins,
     "history": _history,
+    "knee": _knee,
+    "soak": _soak,
 }
 """What runs programs of ours, from a copy of the source."""
 PARTS = (*IN_MEMORY, *ON_A_TREE)

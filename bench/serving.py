@@ -21,6 +21,8 @@ SYMBOL = "ETHBTC"
 ORDERS_PATH = "/ws-api/v3?returnRateLimits=false"
 _START_S_MAX = 60
 _RUN_S_MAX = 120
+SERVERS = (*web_servers.SERVERS, "granian")
+"""What is measured: those that mex runs under, and one that it is only compared with."""
 _ORDERS = {"symbol": SYMBOL, "middle": 5_000, "tick": "0.00001", "quantity": "0.1"}
 Keys = list[tuple[str, str]]
 Web = tuple["subprocess.Popen[bytes]", int]
@@ -31,9 +33,12 @@ Web = tuple["subprocess.Popen[bytes]", int]
 def serving(server: str, app: str, tree: Path, surroundings: Mapping[str, str]) -> Iterator[Web]:
     """Run a server with an application; give its process and its port."""
     port = free_port()
-    arguments = web_servers.arguments(server, port=port, application=app)
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=tree, env=surroundings, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        [sys.executable, *_arguments(server, port, app)],
+        cwd=tree,
+        env=surroundings,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
     )
     try:
         retry = Retry(ConstantBackoff(0.05), 20 * _START_S_MAX, supported_errors=(OSError,))
@@ -42,6 +47,14 @@ def serving(server: str, app: str, tree: Path, surroundings: Mapping[str, str]) 
     finally:
         process.terminate()
         process.wait(60)
+
+
+def _arguments(server: str, port: int, app: str) -> list[str]:
+    if server in web_servers.SERVERS:
+        return web_servers.arguments(server, port=port, application=app)
+    # One worker, as the others. It does not end by itself while clients are connected.
+    ends = ("--workers", "1", "--workers-kill-timeout", "5")
+    return ["-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), *ends, "--no-log", app]
 
 
 @contextmanager

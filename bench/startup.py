@@ -27,6 +27,8 @@ from trading.gateway import pipes
 
 HISTORY = 1_000_000
 OPEN = 100_000
+OPEN_MANY = 1_000_000
+"""So many are told, and have no goal."""
 START_S_GOAL = 10.0
 
 _ENGINE_S_MAX = 120
@@ -49,59 +51,68 @@ def measure(report: Report, tree: Path, tell: Callable[[str], None], *, rounds: 
     """Add how long a start takes on each database, and what an engine in that state has in memory."""
     with tempfile.TemporaryDirectory(prefix="mex-bench-") as name:
         folder = Path(name)
-        with valkey(folder) as redis_url:
-            _measure_on(report, Sqlite(folder), folder, tree, redis_url, tell, rounds, part)
-            programs = postgres_programs()
-            if programs is None:
-                report.skip("start-up on PostgreSQL", NO_POSTGRES, "start-up, PostgreSQL | *")
-                return
-            cluster = Postgres(programs, folder)
-            try:
-                _measure_on(report, cluster, folder, tree, redis_url, tell, rounds, part)
-            finally:
-                cluster.close()
+        _measure_on(report, Sqlite(folder), folder, tree, tell, rounds, part)
+        programs = postgres_programs()
+        if programs is None:
+            report.skip("start-up on PostgreSQL", NO_POSTGRES, "start-up, PostgreSQL | *")
+            return
+        cluster = Postgres(programs, folder)
+        try:
+            _measure_on(report, cluster, folder, tree, tell, rounds, part)
+        finally:
+            cluster.close()
 
 
 def _measure_on(
+    report: Report, database: Database, folder: Path, tree: Path, tell: Callable[[str], None], rounds: int, part: int
+) -> None:
+    with valkey(folder) as first, valkey(folder) as second:
+        migrate(tree, environment(folder, tree, database.url("base"), first))
+        for redis_url, open_orders, goal in ((first, OPEN, START_S_GOAL), (second, OPEN_MANY, None)):
+            surroundings = environment(folder, tree, database.copy(f"open{open_orders}"), redis_url)
+            _measure_starts(report, database.kind, tree, surroundings, tell, rounds, part, open_orders // part, goal)
+
+
+def _measure_starts(
     report: Report,
-    database: Database,
-    folder: Path,
+    kind: str,
     tree: Path,
-    redis_url: str,
+    surroundings: dict[str, str],
     tell: Callable[[str], None],
     rounds: int,
     part: int,
+    open_orders: int,
+    goal: float | None,
 ) -> None:
-    surroundings = environment(folder, tree, database.url("base"), redis_url)
-    tell(f"{database.kind}: writing a history of {HISTORY // part:,} orders")
-    migrate(tree, surroundings)
-    run_python(tree, surroundings, "-m", "bench.startup_run", str(HISTORY // part), str(OPEN // part))
+    history = HISTORY // part
+    tell(f"{kind}: writing a history of {history:,} orders, and {open_orders:,} that are open")
+    run_python(tree, surroundings, "-m", "bench.startup_run", str(history), str(open_orders))
     starts, replays, sizes, bare = [], [], [], []
     for number in range(rounds):
-        tell(f"{database.kind}: start {number + 1} of {rounds}")
+        tell(f"{kind}: start {number + 1} of {rounds}")
         bare.append(median(_bare_start(tree) for _ in range(_BARE_STARTS)))
         began = time.monotonic()
         with engine_process(tree, surroundings) as process:
-            acknowledgement(redis_url)
+            acknowledgement(surroundings["REDIS_URL"])
             starts.append(time.monotonic() - began)
             sizes.append(_resident_mib(process.pid))
             answer = json.loads(run_python(tree, surroundings, "manage.py", "replay", "--json", may_fail=True))
             replays.append(answer["loaded_s"])
-    if not answer["equal"] or answer["open_orders"] != OPEN // part:
-        report.wrong.append(f"replay on {database.kind}: {answer}")
-    where, what = f"start-up, {database.kind}", f"process start to first acknowledgement, {OPEN // part:,} open orders"
+    if not answer["equal"] or answer["open_orders"] != open_orders:
+        report.wrong.append(f"replay on {kind}: {answer}")
+    where, what = f"start-up, {kind}", f"process start to first acknowledgement, {open_orders:,} open orders"
     times = median(ours / other for ours, other in zip(starts, bare, strict=True))
     report.figures += [
         Figure(
             where, what, median(starts), "s",
-            goal=START_S_GOAL, is_ceiling=True, note=f"{HISTORY // part:,} in history", details={"starts": starts},
+            goal=goal, is_ceiling=True, note=f"{history:,} in history", details={"starts": starts},
         ),
         Figure(
             where, what, median(starts), "s", times, _BARE, is_ceiling=True, is_watched=True,
             note=f"{_BARE} {1_000 * median(bare):,.0f} ms",
         ),
-        Figure(where, f"of that, reading {OPEN // part:,} open orders", median(replays), "s", note="as replay does"),
-        Figure(where, "memory of the engine process", median(sizes), "MiB"),
+        Figure(where, f"of that, reading {open_orders:,} open orders", median(replays), "s", note="as replay does"),
+        Figure(where, f"memory of the engine process, {open_orders:,} open orders", median(sizes), "MiB"),
     ]  # fmt: skip
 
 

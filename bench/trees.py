@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path.home() / ".cache" / "mex"
 REQUIREMENTS = ROOT / "bench" / "requirements.txt"
-_PACKAGES = ("accounts", "bench", "mex", "trading", "wallets")
+_PACKAGES = ("accounts", "bench", "launcher", "loadtest", "mex", "trading", "wallets")
 _FILES = ("celery_app.py", "manage.py")
 _COMPILED = {".so", ".pyd", ".pyc"}
 

@@ -111,14 +111,15 @@ def _note(runs: list[dict[str, Any]]) -> str:
 
 def _cases(folder: Path, tree: Path, server: str, seconds: float) -> Cases:
     """Return what is measured in a round, by name. Each starts what it needs."""
-    cases: Cases = [(what, partial(_echoes, app, tree, server, seconds)) for what, (app, _) in ECHOES.items()]
+    cases: Cases = [(what, partial(echoes, app, tree, server, seconds)) for what, (app, _) in ECHOES.items()]
     programs = postgres_programs()
     if programs is not None:
         cases.append((_POSTGRES, partial(_orders_on_postgres, programs, folder, tree, server, seconds)))
     return [*cases, (_SQLITE, partial(_orders, folder, tree, server, Sqlite(folder), seconds))]
 
 
-def _echoes(app: str, tree: Path, server: str, seconds: float) -> dict[str, Any]:
+def echoes(app: str, tree: Path, server: str, seconds: float) -> dict[str, Any]:
+    """Return what clients told of an echo. Raises RunFailed."""
     with serving(server, app, tree, trees.environment(tree)) as (process, port):
         return drive(
             f"ws://127.0.0.1:{port}/", [("key", "secret")], seconds,

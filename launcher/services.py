@@ -3,6 +3,7 @@
 The server and the tests start them with the same code.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -26,7 +27,8 @@ _MNEMONIC = "test test test test test test test test test test test junk"
 STATES_KEPT = 80
 """Of so many of the last blocks anvil can tell balances; wallets/deposits/unexplained.py asks for 64 at most."""
 _PAUSE_PER_COPY = 50
-"""Copies of anvil's state take one part in so many of the launcher's time."""
+"""Keeping anvil's state takes one part in so many of the launcher's time."""
+_NEVER_S = 365 * 86_400
 
 
 class Program:
@@ -179,11 +181,12 @@ class Bitcoind:
 
 
 class Anvil:
-    """anvil, which mines when told to (manage.py run_miner) and writes its state to a file every second.
+    """anvil, which mines when told to (manage.py run_miner) and writes its state to a file when it ends.
 
-    It writes over that file in place: killed meanwhile, it leaves half of one. So a copy that was seen whole is kept,
-    the less often the longer that takes. Of old blocks few states are kept, or the file would grow by all accounts with
-    each block: after half an hour of load it had 138 MB, was written, copied and read each second, and took a core.
+    Killed, it writes none, or half of one. So the launcher asks it for its state and keeps that, the less often the
+    longer it takes; the states of old blocks, which are nine tenths of the file, are not in it. Were anvil to write the
+    file by itself each second, orders would wait for that after an hour of load. Of old blocks few states are kept, or
+    the file would grow by all accounts with each block.
     """
 
     def __init__(self, folder: Path, program: Path, *, port: int, chain_id: int = 31337) -> None:
@@ -203,13 +206,13 @@ class Anvil:
     def command(self) -> list[str]:
         """Put the last whole state in its place and return the command line."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self._state.exists() and not _is_whole(self._state):
-            if self._whole.exists():
-                # By way of another name: on a full disk the copy fails, and must not leave an empty chain behind.
-                shutil.copyfile(self._whole, self._fresh)
-                self._fresh.replace(self._state)
-            else:
-                self._state.unlink()
+        last = self._last_whole()
+        if last is None:
+            self._state.unlink(missing_ok=True)
+        elif last is not self._state:
+            # By way of another name: on a full disk the copy fails, and must not leave an empty chain behind.
+            shutil.copyfile(last, self._fresh)
+            self._fresh.replace(self._state)
         cache = self._folder / "cache"
         shutil.rmtree(cache, ignore_errors=True)
         return [
@@ -221,7 +224,7 @@ class Anvil:
             "--accounts=10",
             "--no-mining",
             f"--state={self._state}",
-            "--state-interval=1",
+            f"--state-interval={_NEVER_S}",  # it would write over the file in place
             # Balances as of a block before the restart are asked for when deposits are looked for again.
             "--preserve-historical-states",
             f"--prune-history={STATES_KEPT}",
@@ -237,22 +240,30 @@ class Anvil:
             return False
 
     def tick(self) -> None:
-        """Keep a copy of the state if it is whole, unless the last one is too fresh for what it has cost."""
-        if time.monotonic() < self._copy_from_s or not self._state.exists():
+        """Keep the state, unless what is kept is too fresh for what it has cost."""
+        if time.monotonic() < self._copy_from_s:
             return
         began_s = time.monotonic()
-        self._copy()
+        self._keep()
         now_s = time.monotonic()
         self._copy_from_s = now_s + (now_s - began_s) * _PAUSE_PER_COPY
 
-    def _copy(self) -> None:
+    def _keep(self) -> None:
         try:
-            shutil.copyfile(self._state, self._fresh)
+            packed = bytes.fromhex(self._rpc.call("anvil_dumpState").removeprefix("0x"))
+        except (ChainUnavailable, ChainRefused):
+            return  # it begins, or is busy: the next time is soon enough
+        try:
+            self._fresh.write_bytes(gzip.decompress(packed))
         except OSError:
             self._fresh.unlink(missing_ok=True)  # anvil itself needs what room there is
             raise
-        if _is_whole(self._fresh):
-            self._fresh.replace(self._whole)
+        self._fresh.replace(self._whole)
+
+    def _last_whole(self) -> Path | None:
+        there = [path for path in (self._state, self._whole) if path.exists()]
+        there.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return next((path for path in there if _is_whole(path)), None)
 
     def ended(self, code: int) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Files of acknowledgements: what the exchange said that it has done, a line each, and at the end how many.  [pure]
+"""Files of acknowledgements: what the exchange said it has or has not done, a line each, then how many.  [pure]
 
 A file without its end was not written to the end: what it lacks, nobody could compare.
 """
@@ -11,13 +11,15 @@ from loadtest import wire
 from loadtest.mix import Pairs
 
 _NOT_TOLD = "-"
+_REFUSED = "REFUSED"
 _END = "end"
 
 
 class Ack(NamedTuple):
     """An order as it was asked for, and the status and executed quantity with which it was acknowledged.
 
-    Of a cancel there are order id, symbol, status and executed quantity; the rest is "-". Amounts are decimals.
+    Of a cancel there are order id, symbol, status and executed quantity; the rest is "-". A new order that was refused
+    has the order id 0. Amounts are decimals.
     """
 
     order: int
@@ -34,6 +36,11 @@ class Ack(NamedTuple):
         """Whether a cancel was acknowledged, and no new order."""
         return self.client_id == _NOT_TOLD
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the order was refused so that it may be sent again: nothing was done then."""
+        return self.status == _REFUSED
+
 
 class AckFileBroken(Exception):
     """Raised when a file of acknowledgements cannot be read: a run that cannot be checked has not passed."""
@@ -48,19 +55,11 @@ class AckFile:
 
     def placed(self, placed: wire.Placed, params: Pairs) -> None:
         """Write down a new order that was asked for with `params`."""
-        asked = dict(params)
-        self._write(
-            Ack(
-                placed.orderId,
-                asked["newClientOrderId"],
-                asked["symbol"],
-                asked["side"],
-                asked.get("price", _NOT_TOLD),
-                asked["quantity"],
-                placed.status,
-                placed.executedQty,
-            )
-        )
+        self._asked(placed.orderId, params, placed.status, placed.executedQty)
+
+    def refused(self, params: Pairs) -> None:
+        """Write down that a new order that was asked for with `params` was refused, and may be sent again."""
+        self._asked(0, params, _REFUSED, _NOT_TOLD)
 
     def canceled(self, order: int, symbol: str, canceled: wire.Placed) -> None:
         """Write down that an order was cancelled, as it was asked for by its id."""
@@ -75,6 +74,11 @@ class AckFile:
         """Write the last line: nothing follows."""
         self._file.write(f"{_END} {self._count}\n")
         self._file.flush()
+
+    def _asked(self, order: int, params: Pairs, status: str, executed: str) -> None:
+        asked = dict(params)
+        words = (asked["newClientOrderId"], asked["symbol"], asked["side"], asked.get("price", _NOT_TOLD))
+        self._write(Ack(order, *words, asked["quantity"], status, executed))
 
     def _write(self, ack: Ack) -> None:
         self._file.write(" ".join(map(str, ack)) + "\n")

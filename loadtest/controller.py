@@ -109,11 +109,14 @@ class _Load:
         return {
             "acknowledged": orders.acknowledged,
             "canceled": orders.canceled,
+            "refused": orders.refused,
             "in_database": orders.in_database,
             "missing_count": orders.missing_count,
             "missing": orders.missing,
             "twice_count": orders.twice_count,
             "twice": orders.twice,
+            "done_count": orders.done_count,
+            "done": orders.done,
             "audit": audit,
             "ok": orders.is_good and audit == "clean",
         }
@@ -208,9 +211,10 @@ def _conclude(result: dict[str, Any], progress: Progress) -> list[str]:
     progress.say(
         f"verification {'passed' if found['ok'] else 'FAILED'}: {found['acknowledged']} orders and "
         f"{found['canceled']} cancels acknowledged, {found['in_database']} of the orders in the database, "
-        f"{found['missing_count']} missing, {found['twice_count']} twice, audit {found['audit']}"
+        f"{found['missing_count']} missing, {found['twice_count']} twice, "
+        f"{found['done_count']} of {found['refused']} refused ones done, audit {found['audit']}"
     )
-    for text in (*found["missing"], *found["twice"]):
+    for text in (*found["missing"], *found["twice"], *found["done"]):
         progress.say(f"  {text}")
     failures = verdict.failures(result)
     for text in failures:

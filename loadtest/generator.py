@@ -153,6 +153,11 @@ class Generator:
         if placed.status in ("NEW", "PARTIALLY_FILLED"):
             asked.connection.trader.opened(Order(placed.orderId, wanted.market))
 
+    def _note_refusal(self, wanted: Wanted) -> None:
+        """Write down a new order with which nothing was done: were it there, sending it again would make it twice."""
+        if wanted.kind != "cancel":
+            self._acks.refused(wanted.params)
+
     def _answered_late(self, answer: wire.Answer) -> None:
         """Take an answer to what was told as lost before. An error it stays, but what is acknowledged must be kept."""
         asked = self._given_up.pop(answer.id, None) if isinstance(answer.id, int) else None
@@ -160,6 +165,8 @@ class Generator:
             self._tally.note_error("unasked")
         elif answer.result is not None:
             self._note_ack(asked, answer.result)
+        elif answer.error is not None and answer.error.code in wire.REFUSALS:
+            self._note_refusal(asked.wanted)
 
     def _failed(self, asked: Asked, error: wire.Error, us: int) -> None:
         if asked.wanted.target is not None and wire.came_too_late(error):
@@ -167,6 +174,7 @@ class Generator:
             return
         if error.code in wire.REFUSALS:
             self._tally.note_refused(error.code)
+            self._note_refusal(asked.wanted)
         else:
             self._tally.note_error(str(error.code))
         self._give_back(asked.connection, asked.wanted)

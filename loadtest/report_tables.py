@@ -34,23 +34,26 @@ class Verdict:
     lines: Sequence[str] = ()
 
 
+_FAULTS = {"missing": "Missing", "twice": "Twice", "done": "Refused and done"}
+
+
 def verdict(result: dict[str, Any]) -> Verdict:
     """Return what the verification found. It is good only if it says so and names nothing that is wrong."""
     found = part(result, "verification")
     if not found:
         return Verdict("unknown", "? Not verified: nobody looked whether what was acknowledged is in the database.")
-    missing, twice = entries(found, "missing"), entries(found, "twice")
     acked, cancels = _count(found, "acknowledged"), _count(found, "canceled")
     counted = f"{acked} orders and {cancels} cancels acknowledged, {_count(found, 'in_database')} of the orders kept."
     audit = text(found, "audit")
     lines = [counted, *([f"Audit: {audit}."] if audit else [])]
     wrong = 0
-    for name, orders in (("missing", missing), ("twice", twice)):
+    for name, fault in _FAULTS.items():
+        orders = entries(found, name)
         count = number(found, f"{name}_count") or len(orders)
         wrong += int(count)
         if count:
             some = f", {len(orders)} of {figure(count)}: {', '.join(map(_plain, orders))}."
-            lines.append(name.capitalize() + some)
+            lines.append(fault + some)
     if found.get("ok") is True and not wrong:
         return Verdict("good", "✓ Verified: every acknowledged order was kept, once.", lines)
     return Verdict("bad", "✗ Verification FAILED: the speed is worth nothing.", lines)

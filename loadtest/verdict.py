@@ -22,6 +22,8 @@ _MANY_PROCESSES = {"postgres"}
 _NODES = {"anvil", "bitcoind"}
 _CACHES_MB = {"valkey": EVENT_STREAM_BYTES_MAX / 1_000_000}
 """What fills up to a bound and is no growth below it: batches are kept for readers that are behind."""
+FILL_UP = _NODES | _CACHES_MB.keys()
+"""What may grow during a soak: nodes keep all their blocks, and a cache fills."""
 _NOISE_MB = 5.0
 _NOISE_MS = 5.0
 _SHARES_TOLD = 4
@@ -141,7 +143,7 @@ def change(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
 def grown(changes: Mapping[str, tuple[float, float]], percent: float) -> list[str]:
     """Return a sentence for each process whose memory grew by more than so much, beyond noise and what fills a cache.
 
-    Not for the nodes: anvil keeps all its blocks in memory.
+    Not for the nodes, which keep their blocks.
     """
     return [
         f"{name} grew from {before:.0f} to {after:.0f} MB"

@@ -2,12 +2,12 @@
 
 A file has the orders and cancels that were acknowledged (loadtest/acks.py). An order must be there as it was asked for,
 under its own ids, and not behind what its answer said: final is final, with the same executed quantity; an open one may
-have gone on. Runs in the environment of the instance, only reads, and prints JSON. An order that was not acknowledged
-may be there: its answer may have been lost.
+have gone on. One that was refused so that it may be sent again must not be there. One that had no answer may be there.
+Runs in the environment of the instance, only reads, and prints JSON.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class Kept(NamedTuple):
 
 
 class Verdict(msgspec.Struct):
-    """What was found; good if nothing is missing and nothing is there twice."""
+    """What was found; good if nothing is missing or there twice, and nothing that was refused is done."""
 
     acknowledged: int = 0
     """Orders, and `canceled` cancels."""
@@ -45,9 +45,13 @@ class Verdict(msgspec.Struct):
     in_database: int = 0
     """Of the orders."""
     missing_count: int = 0
+    refused: int = 0
+    """New orders that may be sent again."""
     twice_count: int = 0
     missing: list[str] = []
     twice: list[str] = []
+    done_count: int = 0
+    done: list[str] = []
 
     def note_missing(self, text: str) -> None:
         """Count what was acknowledged and is not there as it was acknowledged."""
@@ -61,10 +65,16 @@ class Verdict(msgspec.Struct):
         if len(self.twice) < _NAMED_MAX:
             self.twice.append(text)
 
+    def note_done(self, text: str) -> None:
+        """Count what was refused, so that it may be sent again, and is there."""
+        self.done_count += 1
+        if len(self.done) < _NAMED_MAX:
+            self.done.append(text)
+
     @property
     def is_good(self) -> bool:
-        """Whether all is as it was acknowledged."""
-        return not self.missing_count and not self.twice_count
+        """Whether all is as it was acknowledged, or refused."""
+        return not self.missing_count and not self.twice_count and not self.done_count
 
 
 class Seen:
@@ -87,11 +97,14 @@ def verify(paths: Sequence[Path], prefix: str) -> Verdict:
     """Compare the acknowledgements with the orders. Raises AckFileBroken."""
     verdict = Verdict()
     seen = Seen()
+    refused: set[str] = set()
     for path in paths:
         acks = read_acks(path)
         while chunk := list(islice(acks, _CHUNK)):
-            _compare(chunk, seen, verdict)
+            refused.update(ack.client_id for ack in chunk if ack.is_refused)
+            _compare([ack for ack in chunk if not ack.is_refused], seen, verdict)
     _look_for_twins(prefix, verdict)
+    _look_for_refused(prefix, refused, verdict)
     return verdict
 
 
@@ -148,6 +161,18 @@ def _look_for_twins(prefix: str, verdict: Verdict) -> None:
     twins = ours.values("client_order_id").annotate(orders=Count("id")).filter(orders__gt=1)
     for client_id, orders in twins.values_list("client_order_id", "orders"):
         verdict.note_twice(f"{orders} orders are {client_id}")
+
+
+def _look_for_refused(prefix: str, refused: Set[str], verdict: Verdict) -> None:
+    """Look whether something was done with what was refused."""
+    from trading.models import Order
+
+    verdict.refused = len(refused)
+    if refused:
+        ours = Order.objects.filter(client_order_id__startswith=prefix).values_list("client_order_id", flat=True)
+        for client_id in ours.iterator():
+            if client_id in refused:
+                verdict.note_done(f"{client_id} was refused, and is there")
 
 
 def main(arguments: Sequence[str]) -> int:

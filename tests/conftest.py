@@ -12,6 +12,7 @@ from pathlib import Path
 
 import django
 import django.conf
+import hypothesis
 import pytest
 
 from launcher import nodes
@@ -41,6 +42,13 @@ os.environ.update(
         "ETHEREUM_RPC_URL": f"http://127.0.0.1:{_ETHEREUM_PORT}",
     }
 )
+
+
+# How long an example takes tells of what else the machine does. What fails is told so that it can be repeated.
+hypothesis.settings.register_profile(
+    "mex", deadline=None, database=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("mex")
 
 
 def pytest_configure() -> None:

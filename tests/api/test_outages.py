@@ -18,7 +18,7 @@ EVENTS = "mex:{0}:events"
 
 @pytest.fixture(scope="module")
 def own_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """An exchange whose parts tests may stop, with a web process that waits for the engine 1.5 seconds."""
+    """An exchange whose parts tests may stop, with a web process that does not wait long for the engine."""
     exchange = Exchange(tmp_path_factory.mktemp("outages"), "tests.api.impatient:application")
     try:
         yield exchange
@@ -181,13 +181,16 @@ def test_after_a_gap_connections_are_closed_and_the_books_are_right(outage: Exch
         market.receive()
         private.request("userDataStream.subscribe.signature")
         bystander.request("ping", signed=False)
+        connection = pipe(outage)
+        published = connection.xlen(EVENTS)
         web.send_signal(signal.SIGSTOP)
         # The first of two reaches the stopped process's open read; the second one will be trimmed away.
         for account in (trader, other):
             outage.deposit(account, asset=1, units=1)
             count = f"SELECT count(*) FROM wallets_posting WHERE reference = 'deposit:{account.account}'"
             outage.eventually(lambda sql=count: outage.stack.rows(sql) == [(1,)], "a deposit")
-        connection = pipe(outage)
+        # What is committed may not be published yet, and then it would not be trimmed away.
+        outage.eventually(lambda: connection.xlen(EVENTS) >= published + 2, "both batches on the stream")
         connection.xtrim(EVENTS, maxlen=0)
         # And an entry that is none at all.
         connection.xadd(EVENTS, {"p": b"junk"})

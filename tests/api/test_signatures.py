@@ -253,7 +253,7 @@ def test_a_revoked_key_ends_at_once(exchange: Exchange) -> None:
 
         exchange.revoke(trader)
 
-        exchange.eventually(lambda: rest.get("/api/v3/account").status_code == 401, "the key to end", 5)
+        exchange.eventually(lambda: rest.get("/api/v3/account").status_code == 401, "the key to end", 15)
         assert rest.get("/api/v3/account").json()["code"] == -2015
         assert ws.request("account.status")["error"]["code"] == -2015
 

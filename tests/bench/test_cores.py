@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
 import time
 
 from bench.cores import Cores
@@ -30,3 +33,15 @@ def test_what_is_used_is_counted() -> None:
 
     took = time.perf_counter() - began
     assert 0.2 < cores.shares()["own"] * took < 0.5
+
+
+async def test_children_count_with_their_parents() -> None:
+    busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    with subprocess.Popen([sys.executable, "-c", busy], start_new_session=True) as parent:
+        try:
+            cores, deadline = Cores({"parent": parent.pid}), time.monotonic() + 30
+            while cores.shares()["parent"] < 0.1:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)

@@ -64,8 +64,8 @@ async def answering(answer: Answer) -> AsyncIterator[int]:
 def plan_of(port: int, **more: object) -> Plan:
     """Return a short plan."""
     values: dict[str, object] = {
-        "port": port, "request": f"GET /{NUMBER} HTTP/1.1\r\n\r\n", "connections": 3, "seconds": 0.2, "length": 5,
-        "warm_up_s": 0.05, "cookie": "id", "numbers": 7,
+        "port": port, "request": f"GET /{NUMBER} HTTP/1.1\r\n\r\n", "connections": 3, "seconds": 0.5, "length": 5,
+        "warm_up_s": 0.5, "cookie": "id", "numbers": 7,
     }  # fmt: skip
     return Plan(**(values | more))  # type: ignore[arg-type]  # the names are those of its fields
 

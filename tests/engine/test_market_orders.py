@@ -305,7 +305,7 @@ def test_what_an_own_order_used_up_is_not_planned_at_the_next_price() -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     bids=st.lists(
         st.tuples(st.sampled_from([ANN, BOB]), st.integers(1, 3), st.sampled_from([10, 5]), st.booleans()), max_size=6

@@ -21,7 +21,7 @@ SEEDS = [int(os.environ["MEX_TEST_SEED"])] if "MEX_TEST_SEED" in os.environ else
 COMMANDS = int(os.environ.get("MEX_TEST_COMMANDS", "2500"))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=40, suppress_health_check=SLOW)
 @given(session=sessions(100, 200), size=st.integers(1, 40))
 def test_the_core_does_what_the_reference_does(session: list[Recipe], size: int) -> None:
     both = Session(MARKETS)
@@ -42,7 +42,7 @@ def test_long_sessions_stay_equal_replay_and_restore(seed: int) -> None:
     assert state_hash(restore(both)) == state_hash(both.core)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=10, suppress_health_check=SLOW)
 @given(session=sessions(150, 300), restart_every=st.integers(1, 60))
 def test_a_restored_core_goes_on_as_the_old_one_would(session: list[Recipe], restart_every: int) -> None:
     both = Session(MARKETS)

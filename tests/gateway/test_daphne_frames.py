@@ -112,7 +112,7 @@ others = st.one_of(
 courses = st.lists(st.one_of(plain, plain, plain, others), max_size=12).map(b"".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(course=courses, cuts=st.lists(st.integers(min_value=1, max_value=400), max_size=60))
 def test_whatever_comes_is_taken_as_autobahn_takes_it(course: bytes, cuts: list[int]) -> None:
     chunks, at = [], 0

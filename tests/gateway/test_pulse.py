@@ -31,6 +31,13 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
+class StoppedClock(Clock):
+    """One that goes on only when it is put forward."""
+
+    def monotonic(self) -> float:
+        return self.ahead
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
@@ -38,7 +45,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_it_is_late_within_a_turn_that_takes_too_long_and_not_after_it(clock: Clock) -> None:
+def test_it_is_late_within_a_turn_that_takes_too_long_and_not_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = StoppedClock()
+    monkeypatch.setattr(pulse_module, "time", clock)
+
     async def found() -> list[bool]:
         pulse = Pulse()
         pulse.start()

@@ -104,5 +104,5 @@ async def test_a_server_that_is_behind_says_when_to_come_back() -> None:
 def waits_ms(answer: dict[str, Any]) -> int:
     """Return how long a refusal asks to wait, ms; it must count from now."""
     data = answer["error"]["data"]
-    assert -1_000 < data["serverTime"] - time.time_ns() // 1_000_000 < 1_000
+    assert -3_000 < data["serverTime"] - time.time_ns() // 1_000_000 < 3_000
     return int(data["retryAfter"] - data["serverTime"])

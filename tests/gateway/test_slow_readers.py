@@ -78,7 +78,7 @@ async def test_a_reader_may_be_closed_by_the_first_of_two_names_of_a_stream() ->
     feeds.take(Batch(1, 0, 1, [], [change], []))
 
     timer = asyncio.create_task(feeds.run())
-    deadline = monotonic() + 5
+    deadline = monotonic() + 15
     while not reader.heard and monotonic() < deadline:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0)

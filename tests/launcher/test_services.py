@@ -1,5 +1,6 @@
 """The real servers: ready when they answer, and whole again after they were killed."""
 
+import gzip
 import json
 import os
 import signal
@@ -61,14 +62,19 @@ def test_bitcoind_makes_segwit_addresses(tmp_path: Path, node_programs: Path) ->
 
 def test_anvil_goes_on_with_its_last_state_after_it_was_killed(tmp_path: Path, node_programs: Path) -> None:
     service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
-    state = tmp_path / "ethereum/state.json"
+    whole = tmp_path / "ethereum/state.whole.json"
     node = JsonRpc(service.url)
+
+    def is_kept() -> bool:
+        service.tick()
+        return whole.exists() and holds_block_one(whole) and transaction[2:] in whole.read_text()
+
     with running(service, tmp_path) as process:
         rich, poor = node.call("eth_accounts")[0], "0x" + "11" * 20
         transaction = node.call("eth_sendTransaction", {"from": rich, "to": poor, "value": hex(ETHER)})
         assert node.call("eth_getTransactionReceipt", transaction) is None
         node.call("evm_mine")
-        wait_for(lambda: state.exists() and transaction[2:] in state.read_text())
+        wait_for(is_kept)  # it may be killed in the middle of the next time that it writes
         os.killpg(process.pid, signal.SIGKILL)
         wait_for(lambda: process.poll() is not None)
 
@@ -77,20 +83,44 @@ def test_anvil_goes_on_with_its_last_state_after_it_was_killed(tmp_path: Path, n
         assert int(node.call("eth_getTransactionReceipt", transaction)["blockNumber"], 16) == 1
 
 
-def test_anvil_starts_from_the_last_whole_state_when_it_was_killed_while_writing(
-    tmp_path: Path, node_programs: Path
-) -> None:
+def test_anvil_starts_from_the_last_whole_state(tmp_path: Path, node_programs: Path) -> None:
     service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
-    state = tmp_path / "ethereum/state.json"
+    state, whole = tmp_path / "ethereum/state.json", tmp_path / "ethereum/state.whole.json"
     node = JsonRpc(service.url)
     with running(service, tmp_path):
         node.call("evm_mine")
-        wait_for(lambda: state.exists() and holds_block_one(state))
         service.tick()
-    state.write_text(state.read_text()[:1000])
+        assert holds_block_one(whole)
+        node.call("evm_mine")
+    assert whole.exists()
 
+    # What it wrote when it ended is newer than what was kept before.
+    with running(service, tmp_path):
+        assert node.call("eth_blockNumber") == "0x2"
+
+    # It was killed while it wrote.
+    state.write_text(state.read_text()[:1000])
     with running(service, tmp_path):
         assert node.call("eth_blockNumber") == "0x1"
+
+    # What was kept did not reach the disk when the power failed.
+    whole.write_text("")
+    with running(service, tmp_path):
+        assert node.call("eth_blockNumber") == "0x1"
+
+
+def test_anvil_does_not_write_its_state_while_orders_wait(tmp_path: Path, node_programs: Path) -> None:
+    """The file has the states of 80 blocks, of all accounts each: after an hour of load a tenth of a core's second."""
+    service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
+    service._folder.mkdir(parents=True)
+    [interval] = [word.partition("=")[2] for word in service.command() if word.startswith("--state-interval")]
+    with running(service, tmp_path):
+        JsonRpc(service.url).call("anvil_mine", hex(STATES_KEPT), "0x1")
+        service.tick()
+
+    assert int(interval) > 30 * 86_400
+    assert not json.loads((tmp_path / "ethereum/state.whole.json").read_text())["historical_states"]
+    assert json.loads((tmp_path / "ethereum/state.json").read_text())["historical_states"]
 
 
 def test_the_state_of_anvil_does_not_grow_by_all_accounts_with_each_block(tmp_path: Path, node_programs: Path) -> None:
@@ -110,19 +140,28 @@ def test_the_state_of_anvil_does_not_grow_by_all_accounts_with_each_block(tmp_pa
             assert int(node.call("eth_getBalance", rich, hex(3 * STATES_KEPT - depth)), 16) > 0
 
 
-def test_a_large_state_is_copied_the_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_state_is_kept_the_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Anvil(tmp_path, tmp_path / "anvil", port=1)
-    state, whole = tmp_path / "state.json", tmp_path / "state.whole.json"
     clock = iter([10.0, 10.0, 12.0, 111.9, 112.0, 112.0, 112.1])
+    states = iter([b"1", b"3"])
     monkeypatch.setattr(services.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(service._rpc, "call", lambda method: "0x" + gzip.compress(next(states)).hex())
 
-    copied = []
-    for text in ("1", "2", "3"):
-        state.write_text(text)
-        service.tick()  # the first copy takes 2 s, so that the next one is due after 100
-        copied.append(whole.read_text())
+    kept = []
+    for _ in range(3):
+        service.tick()  # the first one takes 2 s, so that the next one is due after 100
+        kept.append((tmp_path / "state.whole.json").read_text())
 
-    assert copied == ["1", "1", "3"]
+    assert kept == ["1", "1", "3"]
+
+
+def test_an_anvil_that_does_not_answer_keeps_what_there_is(tmp_path: Path) -> None:
+    service = Anvil(tmp_path, tmp_path / "anvil", port=1)
+    (tmp_path / "state.whole.json").write_text("1")
+
+    service.tick()
+
+    assert (tmp_path / "state.whole.json").read_text() == "1"
 
 
 def test_a_service_that_ends_at_once_tells_why(tmp_path: Path, node_programs: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_child_that_will_not_end_is_killed_when_its_time_is_over(
     supervisor.stop([Stage(services=[child], grace_s=0.3)])
 
     assert identity(pid) is None
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 15
 
 
 def test_what_a_child_started_ends_with_it(tmp_path: Path, supervise: Callable[..., Supervisor]) -> None:
@@ -176,7 +176,7 @@ def test_what_a_child_started_ends_with_it(tmp_path: Path, supervise: Callable[.
 def test_a_log_that_grows_is_kept_small(
     tmp_path: Path, supervise: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "import time\nprint('ready')\nwhile True:\n    print('x' * 99, flush=True)\n    time.sleep(0.001)"
+    code = "import time\nprint('ready')\nwhile True:\n    print('x' * 99, flush=True)\n    time.sleep(0.02)"
     monkeypatch.setattr(processes, "_LOG_BYTES_MAX", 10_000)
     monkeypatch.setattr(supervisor_module, "TICK_S", 0.0)
     supervisor = supervise(python("web", code))

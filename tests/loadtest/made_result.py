@@ -46,8 +46,8 @@ def made_result() -> dict[str, Any]:
 
 def made_verification(acknowledged: int) -> dict[str, Any]:
     """Return a verification that found nothing wrong."""
-    counted = {"acknowledged": acknowledged, "canceled": acknowledged // 3, "in_database": acknowledged}
-    wrong = {"missing_count": 0, "missing": [], "twice_count": 0, "twice": []}
+    counted = {"acknowledged": acknowledged, "canceled": acknowledged // 3, "refused": 7, "in_database": acknowledged}
+    wrong = {"missing_count": 0, "missing": [], "twice_count": 0, "twice": [], "done_count": 0, "done": []}
     return {**counted, **wrong, "audit": "clean", "ok": True}
 
 

@@ -27,6 +27,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     file.placed(Placed(7, "another", "ETHBTC", "PARTIALLY_FILLED", "0.50000000"), _LIMIT)
     file.placed(Placed(8, "", "", "FILLED", "1.50000000"), [pair for pair in _LIMIT if pair[0] != "price"])
     file.canceled(7, "ETHBTC", Placed(7, status="CANCELED", executedQty="0.50000000"))
+    file.refused(_LIMIT)
     file.end()
     path = tmp_path / "acks.txt"
     path.write_text(text.getvalue())
@@ -37,8 +38,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         Ack(7, "lt-1", "ETHBTC", "BUY", "0.05200000", "1.50000000", "PARTIALLY_FILLED", "0.50000000"),
         Ack(8, "lt-1", "ETHBTC", "BUY", "-", "1.50000000", "FILLED", "1.50000000"),
         Ack(7, "-", "ETHBTC", "-", "-", "-", "CANCELED", "0.50000000"),
+        Ack(0, "lt-1", "ETHBTC", "BUY", "0.05200000", "1.50000000", "REFUSED", "-"),
     ]
-    assert [ack.is_cancel for ack in acks] == [False, False, True]
+    assert [ack.is_cancel for ack in acks] == [False, False, True, False]
+    assert [ack.is_refused for ack in acks] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -254,12 +254,14 @@ def test_the_verdict_is_good_only_if_nothing_is_wrong() -> None:
         {"missing": [1234567]},
         {"missing_count": 3},
         {"twice": [{"orderId": 5}]},
+        {"done_count": 1},
     ):
         found = verdict({"verification": good | wrong})
         assert (found.style, "FAILED" in found.head) == ("bad", True)
     assert "Missing, 1 of 1: 1234567." in verdict({"verification": {"missing": [1234567]}}).lines
     counted = good | {"missing_count": 345, "missing": [5, 7]}
     assert "Missing, 2 of 345: 5, 7." in verdict({"verification": counted}).lines
+    assert "Refused and done, 1 of 1: lt-5." in verdict({"verification": good | {"done": ["lt-5"]}}).lines
     assert "Audit: 2 breaches." in verdict({"verification": good | {"audit": "2 breaches", "ok": False}}).lines
 
 

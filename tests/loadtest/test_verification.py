@@ -112,6 +112,29 @@ def test_two_orders_under_one_client_id_fail(acks: Path) -> None:
     assert found.twice == ["2 orders are lt-1"]
 
 
+def refused(client_id: str) -> str:
+    """Return the line of an order that was refused."""
+    return f"0 {client_id} ETHBTC BUY 0.05000000 2.00000000 REFUSED -\n"
+
+
+def test_an_order_that_was_refused_must_not_be_there(tmp_path: Path) -> None:
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    write(files[0], keep_order(1, "lt-1"), refused("lt-2"))
+    write(files[1], refused("lt-3"))
+
+    found = verify(files, "lt-")
+
+    assert found.is_good
+    assert (found.acknowledged, found.refused, found.done_count) == (1, 2, 0)
+
+    keep_order(3, "lt-3")
+
+    found = verify(files, "lt-")
+
+    assert not found.is_good
+    assert (found.missing, found.twice, found.done) == ([], [], ["lt-3 was refused, and is there"])
+
+
 def test_only_the_first_ones_are_named_and_all_counted(acks: Path) -> None:
     write(acks, *(acked(number, f"lt-{number}") for number in range(1, 101)))
 

@@ -1,8 +1,11 @@
 """Engine processes of a test: started, listened to, given work, waited for."""
 
+import signal
+import sqlite3
 import subprocess
+from pathlib import Path
 
-from tests.api.exchange import wait_until
+from tests.api.exchange import DEADLINE_S, wait_until
 from tests.runtime.conftest import EngineStack
 
 _SESSION = """
@@ -59,8 +62,42 @@ def play_all(stack: EngineStack, seed: int, count: int) -> int:
     return sent
 
 
-def applied(stack: EngineStack, count: int) -> None:
+def applied(stack: EngineStack, count: int, *, deadline_s: float = DEADLINE_S) -> None:
     """Wait until the engine has applied so many commands."""
     wait_until(
-        lambda: stack.rows("SELECT sequence FROM trading_enginestate") == [(count,)], f"{count} commands to be applied"
+        lambda: stack.rows("SELECT sequence FROM trading_enginestate") == [(count,)],
+        f"{count} commands to be applied",
+        deadline_s,
     )
+
+
+def is_stopped(process: "subprocess.Popen[str]") -> bool:
+    """Return whether a process was stopped, and not ended."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def stop_at_rest(stack: EngineStack, engine: "subprocess.Popen[str]") -> None:
+    """Stop an idle engine, but not inside a transaction: on SQLite its successor would kill it for what it holds."""
+
+    def is_at_rest() -> bool:
+        engine.send_signal(signal.SIGSTOP)
+        wait_until(lambda: is_stopped(engine), "the engine to stop")
+        if not stack.is_sqlite or _is_free(stack.folder / "mex.sqlite3"):
+            return True
+        engine.send_signal(signal.SIGCONT)
+        return False
+
+    wait_until(is_at_rest, "the engine to hold nothing")
+
+
+def _is_free(database: Path) -> bool:
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        connection.close()
+    return True

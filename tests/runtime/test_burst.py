@@ -58,7 +58,7 @@ def test_a_burst_neither_fills_the_memory_nor_loses_a_command(stack: EngineStack
     before_kb = memory_kb(engine.pid, "VmRSS")
 
     run(stack, _BURST, ",".join(map(str, accounts)), str(COMMANDS))
-    applied(stack, 40 + COMMANDS)
+    applied(stack, 40 + COMMANDS, deadline_s=180)
 
     assert memory_kb(engine.pid, "VmHWM") - before_kb < GROWTH_KB_MAX
     pipe = redis.Redis.from_url(stack.environment["REDIS_URL"])

@@ -3,7 +3,7 @@
 import signal
 
 from tests.runtime.conftest import EngineStack
-from tests.runtime.processes import applied, read, run, start
+from tests.runtime.processes import applied, read, run, start, stop_at_rest
 
 _FUND = """
 import sys
@@ -63,7 +63,7 @@ def test_a_leader_that_was_replaced_ends_without_committing(stack: EngineStack) 
     old = start(stack, "engine ready, epoch 1")
     run(stack, _FUND, "0", "3")
     applied(stack, 3)
-    old.send_signal(signal.SIGSTOP)
+    stop_at_rest(stack, old)
     run(stack, _FUND, "3", "6")  # reaches the stopped process's open read
     new = start(stack, "")  # it may have to stand by until the lease is over
     run(stack, _FUND, "6", "8")

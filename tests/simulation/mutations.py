@@ -125,9 +125,9 @@ def _trim_all(box: Inbox) -> None:
     box._pipe.xtrim(box._key, minid=inbox._after(box.read_to), approximate=False)
 
 
-def _take_all_positions(box: Inbox, wait_ms: int) -> Intake | None:
+def _take_all_positions(box: Inbox, wait_ms: int, commands_max: int | None = None) -> Intake | None:
     """Say of a batch that it reaches to the last entry that was read."""
-    taken = _take(box, wait_ms)
+    taken = _take(box, wait_ms, commands_max)
     return taken and dataclasses.replace(taken, position=box.read_to)
 
 
@@ -149,9 +149,9 @@ def _learn_what_is_committed(core: Core, commands: Sequence[Any], recent: Recent
     _learn(core, commands, Recent({}, frozenset(), {}, frozenset()))
 
 
-def _renewing_nothing(shard: int, epoch: int) -> None:
+def _renewing_nothing(shard: int, epoch: int, for_ms: int = lease.LEASE_MS) -> None:
     """Renew a lease, whosever it is."""
-    lease.EngineState.objects.filter(shard=shard).update(lease_until_ms=lease.now_ms() + lease.LEASE_MS)
+    lease.EngineState.objects.filter(shard=shard).update(lease_until_ms=lease.now_ms() + for_ms)
 
 
 @contextmanager

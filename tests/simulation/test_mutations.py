@@ -17,5 +17,8 @@ def run_until_it_fails(database: SimulatedDatabase) -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_is_found(simulated: SimulatedDatabase, name: str) -> None:
-    with MUTATIONS[name](), pytest.raises(SeedFailed, match=r"again: script/simulate --seed \d+"):
+    with MUTATIONS[name](), pytest.raises(SeedFailed, match=r"again: script/simulate --seed \d+") as found:
         run_until_it_fails(simulated)
+
+    # A mutation that no longer fits what it replaces shows nothing.
+    assert not isinstance(found.value.__cause__, TypeError)

@@ -100,8 +100,8 @@ def test_a_flood_of_messages_wakes_rarely() -> None:
     thread = threading.Thread(target=flood)
     try:
         with listening(address, least_s=0.3) as woken:
-            thread.start()
             began = time.monotonic()
+            thread.start()
             for _ in range(4):
                 woken.get(timeout=WAIT_S)
             took = time.monotonic() - began

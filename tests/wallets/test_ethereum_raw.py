@@ -13,7 +13,7 @@ KEYS = st.integers(1, 2**250).map(lambda number: number.to_bytes(32))
 ADDRESSES = st.integers(0, 2**160 - 1).map(lambda number: f"0x{number:040x}")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     key=KEYS,
     to=ADDRESSES,

@@ -80,7 +80,7 @@ def servers() -> Iterator[list[OddServer]]:
 
 def rpc_to(servers: list[OddServer], *behaviours: bytes) -> JsonRpc:
     servers.append(OddServer(*behaviours))
-    return JsonRpc(f"http://127.0.0.1:{servers[-1].port}", timeout_s=1)
+    return JsonRpc(f"http://127.0.0.1:{servers[-1].port}", timeout_s=3)
 
 
 def test_numbers_with_a_fraction_are_decimals(servers: list[OddServer]) -> None:

@@ -61,7 +61,7 @@ def test_two_trees_of_the_same_balances_have_nothing_in_common() -> None:
 
 def test_no_whole_balance_stands_in_a_large_tree() -> None:
     """What a neighbour's proof shows is a piece: at most a 256th of all, and nobody's whole balance but by chance."""
-    users = [(number, f"user{number}@example.com", 10**8 + secrets.randbelow(10**8)) for number in range(1, 1001)]
+    users = [(number, f"user{number}@example.com", 10**15 + secrets.randbelow(10**15)) for number in range(1, 1001)]
     leaves = leaves_of(users, code="BTC", secret=SECRET)
 
     whole = {units for _, _, units in users}

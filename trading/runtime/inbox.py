@@ -54,35 +54,40 @@ class Inbox:
             last = self._pipe.xinfo_stream(self._key)["last-generated-id"]
         except redis.ResponseError:
             last = b"0-0"  # the stream does not exist
-        if _number(_text(last)) < _number(self.read_to):
+        if number_of(_text(last)) < number_of(self.read_to):
             try:
                 self._pipe.xadd(self._key, {pipes.FIELD: b""}, id=self.read_to)
             except redis.ResponseError:
                 return  # somebody else has raised the ids meanwhile
             self._pipe.xdel(self._key, self.read_to)
 
-    def take(self, wait_ms: int) -> Intake | None:
+    def take(self, wait_ms: int, commands_max: int | None = None) -> Intake | None:
         """Return the next batch, or None when nothing came within `wait_ms`."""
         if not self._waiting:
             self._fill(wait_ms)
-        return self.take_waiting()
+        return self.take_waiting(commands_max)
+
+    def go_back(self, position: str) -> None:
+        """Take everything after a committed position once more."""
+        self._waiting.clear()
+        self.read_to = self.committed = position
 
     @property
     def has_waiting(self) -> bool:
         """Whether there is a batch that has been read."""
         return bool(self._waiting)
 
-    def take_waiting(self) -> Intake | None:
-        """Return the next batch of what has been read, or None."""
+    def take_waiting(self, commands_max: int | None = None) -> Intake | None:
+        """Return the next batch of what has been read, or None: whole entries, until it has so many commands."""
         if not self._waiting:
             return None
         parcels: list[Parcel] = []
         commands = 0
         position = ""
-        while self._waiting and commands < BATCH_COMMANDS_MAX:
+        while self._waiting and commands < (commands_max or BATCH_COMMANDS_MAX):
             position, packed = self._waiting.popleft()
             parcel = _unpack(position, packed)
-            if parcel is not None:
+            if parcel is not None and parcel.requests:
                 parcels.append(parcel)
                 commands += len(parcel.requests)
         return Intake(position, parcels)
@@ -124,11 +129,12 @@ def _text(entry: bytes | str) -> str:
     return entry.decode() if isinstance(entry, bytes) else entry
 
 
-def _number(position: str) -> tuple[int, int]:
+def number_of(position: str) -> tuple[int, int]:
+    """Return an entry's id as numbers, which are in the order of the entries."""
     milliseconds, _, count = position.partition("-")
     return int(milliseconds), int(count or 0)
 
 
 def _after(position: str) -> str:
-    milliseconds, count = _number(position)
+    milliseconds, count = number_of(position)
     return f"{milliseconds}-{count + 1}"

@@ -58,9 +58,9 @@ def is_own(shard: int) -> bool:
     return state is not None and state.leader == identity()
 
 
-def renew(shard: int, epoch: int) -> None:
+def renew(shard: int, epoch: int, for_ms: int = LEASE_MS) -> None:
     """Prolong the lease while there is nothing to commit. Raises LeaseLost."""
-    if not EngineState.objects.filter(shard=shard, epoch=epoch).update(lease_until_ms=now_ms() + LEASE_MS):
+    if not EngineState.objects.filter(shard=shard, epoch=epoch).update(lease_until_ms=now_ms() + for_ms):
         raise LeaseLost(f"epoch {epoch} of shard {shard} is over")
 
 

@@ -6,9 +6,11 @@ tried. A batch that is published was committed, and one that is committed waits 
 published: only the last one is stored, for the next engine to publish again.
 
 A commit that fails, an invariant that breaks or a lost lease ends the process. Memory may be ahead of the database
-then, and the next start builds it anew from what is committed (recovery.py).
+then, and the next start builds it anew from what is committed (recovery.py). Where the database refuses what a command
+of a trader does, the engine does so at once, and goes on without that command (bulkhead.py).
 """
 
+import gc
 import logging
 import sys
 import time
@@ -21,14 +23,16 @@ import redis
 from django.db import connection
 
 from mex.clock import now_ms
-from mex.limits import LEASE_RENEW_MS
+from mex.limits import LEASE_LOAD_MS, LEASE_RENEW_MS
 from trading.engine.commands import Checkpoint, Parcel
 from trading.engine.core import Core
 from trading.engine.events import Batch, Outcome
 from trading.engine.snapshot import state_hash
 from trading.gateway import pipes
+from trading.models import EngineState
 from trading.runtime import lease, recovery, store
-from trading.runtime.inbox import Inbox, Intake
+from trading.runtime.bulkhead import REFUSALS, find_fault, may_be_refused, without
+from trading.runtime.inbox import Inbox, Intake, number_of
 from trading.runtime.publisher import Publisher
 from trading.runtime.tables import Work, Written
 
@@ -58,23 +62,28 @@ class Engine:
     def __init__(self, shard: int, pipe: redis.Redis) -> None:
         self.shard = shard
         self.epoch = lease.take(shard)
-        loaded = recovery.load(shard)
-        self.core: Core = loaded.core
-        self._journal = loaded.journal
-        self._batch = loaded.state.batch
-        self._inbox = Inbox(pipe, shard, loaded.state.position)
+        state = self._load()
+        self._inbox = Inbox(pipe, shard, state.position)
         self._publisher = Publisher(pipe, shard)
-        self._last_packed = bytes(loaded.state.last_batch)
+        self._last_packed = bytes(state.last_batch)
         self._renewed_at = time.monotonic()
         self._committer: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "committer")
         # On SQLite two threads would take turns for every row that is written; the commit lets the other one work.
         self._writes_first = connection.vendor == "sqlite"
-        self._learned: Intake | None = None
-        """The next batch, when what it names has been looked up."""
         self._under_way: Future[None] | None = None
         self._is_ending = False
         self._has_left = False
         """Whether a committed batch was left to the next engine to publish. Only the last one is stored."""
+
+    def _load(self) -> EngineState:
+        """Build the state anew from what is committed; return where that is."""
+        loaded = recovery.load(self.shard)
+        self.core: Core = loaded.core
+        self._journal = loaded.journal
+        self._batch = loaded.state.batch
+        self._learned: Intake | None = None
+        """The next batch, when what it names has been looked up."""
+        return loaded.state
 
     def start(self) -> None:
         """Get the pipes ready, and say again what the last engine may not have got to say."""
@@ -93,11 +102,24 @@ class Engine:
         """Work until told to stop. Raises LeaseLost, or whatever made a commit impossible."""
         if self._committer is not None:
             sys.setswitchinterval(_SWITCH_S)
+        while True:
+            try:
+                self._run(is_stopping)
+                return
+            except REFUSALS as error:
+                self._go_past(error, is_stopping)
+
+    def _run(self, is_stopping: Callable[[], bool]) -> None:
+        self._is_ending = False
         try:
             self._work(is_stopping)
-        finally:
-            # Whatever ends this thread ends the other one, too, which may be waiting for the pipe.
+        except REFUSALS:
+            raise  # this thread goes on, and so does the other one: it may be waiting for the pipe
+        except BaseException:
+            # Whatever ends this thread ends the other one, too.
             self._is_ending = True
+            raise
+        self._is_ending = True
         self._settle()
         self._confirm(is_stopping)
 
@@ -114,9 +136,9 @@ class Engine:
             if prepared is not None:
                 self._hand_over(prepared, is_stopping)
 
-    def _take(self, wait_ms: int) -> Intake | None:
+    def _take(self, wait_ms: int, commands_max: int | None = None) -> Intake | None:
         try:
-            return self._inbox.take(wait_ms)
+            return self._inbox.take(wait_ms, commands_max)
         except _PIPE_DOWN as error:
             # The pipe is down, the database is not: keep the lease and wait for the pipe.
             log.warning("no command stream: %s", error)
@@ -200,9 +222,71 @@ class Engine:
 
     def _settle(self) -> None:
         """Wait for the batch that is on its way. Raises what made its commit fail."""
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def _go_past(self, error: Exception, is_stopping: Callable[[], bool]) -> None:
+        """Take what was read and is not committed entry by entry, without what the database refuses.
+
+        Raises what the database says when that is not about one command of a trader.
+        """
+        log.error("the database refuses a batch, and its entries are taken one by one: %s", error)
+        try:
+            self._settle()
+        except REFUSALS as earlier:
+            log.error("it refuses the batch before as well: %s", earlier)
+        self._confirm(is_stopping)
+        last = self._inbox.read_to
+        gc.unfreeze()
+        self._inbox.go_back(self._load_as_leader().position)
+        while not is_stopping() and (intake := self._take(1, commands_max=1)):
+            self._take_alone(intake, is_stopping)
+            if number_of(intake.position) >= number_of(last):
+                break
+        gc.collect()  # the states before refer to themselves: frozen, they would stay for ever
+        gc.freeze()
+
+    def _take_alone(self, intake: Intake, is_stopping: Callable[[], bool]) -> None:
+        """Commit one entry, without the commands that the database refuses."""
+        while not is_stopping():
+            try:
+                self._finish_here(self._prepare_as_leader(intake), is_stopping)
+                return
+            except REFUSALS as error:
+                intake = self._without_fault(intake, error)
+
+    def _without_fault(self, intake: Intake, error: Exception) -> Intake:
+        """Return an entry without the command that the database refuses. Raises the error if no trader sent it."""
+        [parcel] = intake.parcels
+        place = find_fault(len(parcel.requests), lambda count: self._is_taken(intake.position, parcel, count))
+        self._load_as_leader()
+        if place is None or not may_be_refused(parcel.requests[place]):
+            lease.renew(self.shard, self.epoch)  # for no longer than usual: the next engine is to lead soon
+            raise error
+        log.error("a command is refused, for the database does not take it (%s): %r", error, parcel.requests[place])
+        return Intake(intake.position, [without(parcel, place)])
+
+    def _is_taken(self, position: str, parcel: Parcel, count: int) -> bool:
+        """Return whether the database takes the first so many commands. They are taken back."""
+        self._load_as_leader()
+        try:
+            prepared = self._prepare_as_leader(Intake(position, [Parcel(parcel.sender, parcel.requests[:count])]))
+            store.write(shard=self.shard, epoch=self.epoch, works=prepared.works, mark=prepared.mark).undo()
+        except REFUSALS:
+            return False
+        return True
+
+    def _load_as_leader(self) -> EngineState:
+        """Build the state anew. Raises LeaseLost before if another engine has taken over."""
+        lease.renew(self.shard, self.epoch, LEASE_LOAD_MS)
+        return self._load()
+
+    def _finish_here(self, prepared: Prepared, is_stopping: Callable[[], bool]) -> None:
+        """Commit a batch in this thread; nothing else is on its way."""
+        self._confirm(is_stopping)
+        if not self._has_left:
+            self._finish(prepared, is_stopping)
 
     def close(self) -> None:
         """Give the lease back."""

@@ -12,7 +12,7 @@ _END: Final = 2**63
 """The first number that a column of 8 bytes cannot hold. The wire has none below the smallest that it can."""
 _NUL: Final = "\0"
 """PostgreSQL has no text with it in it."""
-_REFUSED = HoldFunds("", 0, 0, 0)
+REFUSED = HoldFunds("", 0, 0, 0)
 """Stands for such a command: the core refuses it as INVALID."""
 
 
@@ -22,7 +22,7 @@ def screened(parcel: Parcel) -> Parcel:
         return parcel
     return Parcel(
         parcel.sender,
-        [request if _is_storable(request.command) else Request(request.id, _REFUSED) for request in parcel.requests],
+        [request if _is_storable(request.command) else Request(request.id, REFUSED) for request in parcel.requests],
     )
 
 
