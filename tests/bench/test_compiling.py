@@ -20,8 +20,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if reason is not None:
         pytest.skip(f"the engine cannot be compiled here: {reason}")
     tree = trees.copy_sources(tmp_path_factory.mktemp("compiled"))
-    for name in ("launcher", "tests"):
-        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(ROOT / "pyproject.toml", tree / "pyproject.toml")
     compiling.compile_tree(tree)
     return tree
