@@ -93,7 +93,7 @@ def _knee(look: Look) -> None:
 
 
 def _soak(look: Look) -> None:
-    load.measure_soak(look.report, look.tree, tell, is_quick=look.is_quick)
+    load.measure_soak(look.report, look.tree, is_quick=look.is_quick)
 
 
 IN_MEMORY: dict[str, Callable[[Look, Sequence[Subject]], None]] = {
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="script/bench",
-        description="Measures the engine against peers and baselines, all in one run, and prints a table.",
+        description="Measures everything against peers and baselines, all in one run, and prints a table.",
         epilog=f"names: {', '.join(PARTS)}; without one, all",
     )
     parser.add_argument("names", nargs="*", metavar="name", help="what to measure")

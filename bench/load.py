@@ -1,7 +1,7 @@
 """Whole load tests as parts of the bench, on PostgreSQL: the knee, what happens beyond it, and an hour at half of it.
 
-Each round has a bare echo on the same server besides, against which rates are told. Whether all that was acknowledged
-is in the database, the load test says itself (docs/loadtest.md).
+Each round of the knee has a bare echo on the same server besides, against which rates are told. Whether all that was
+acknowledged is in the database, the load test says itself (docs/loadtest.md).
 """
 
 import json
@@ -26,15 +26,13 @@ PEAK_GOAL = 0.90
 RECOVERY_S_GOAL = 5.0
 GROWTH_GOAL = 1.25
 SOAK_S = 3_600
-_SOAK_PART = 0.5
 _SEED = "2026"
 _BEYOND = (
     "--p99-ms", "500", "--start", "2000", "--users", "100", "--subscribers", "5", "--generators", "2",
     "--soak-seconds", "0",
 )  # fmt: skip
-_SEARCH = ("--soak-seconds", "0", "--overload-seconds", "0")
-_QUICK_RATE = 20.0
-_QUICK_SOAK_S = 8
+_HOUR = ("--soak-part", "0.5", "--soak-seconds", str(SOAK_S), "--overload-seconds", "0")
+_QUICK_SOAK = ("--soak-only", "20", "--soak-seconds", "8")
 _REST_S_MAX = 3_600
 """What a load test takes at most, its soak not counted."""
 Result = dict[str, Any]
@@ -55,17 +53,11 @@ def measure_knee(report: Report, tree: Path, tell: Tell, *, rounds: int, part: i
     _add(report, [*_of_knee(bare, knees), *_of_beyond(bare, beyond)], is_quick)
 
 
-def measure_soak(report: Report, tree: Path, tell: Tell, *, is_quick: bool) -> None:
+def measure_soak(report: Report, tree: Path, *, is_quick: bool) -> None:
     """Add what an hour at half of the knee did to latency and memory. Once, however many rounds others have."""
     if not _is_possible(report, tree, "soak"):
         return
-    rate, seconds = _QUICK_RATE, _QUICK_SOAK_S
-    if not is_quick:
-        tell("soak: searching the knee")
-        knee = _load_test(report, tree, *_SEARCH)["knee"]
-        rate, seconds = (knee["rate"] or knee["broke"]) * _SOAK_PART, SOAK_S
-    tell(f"soak: {seconds:,} s at {rate:,.0f} requests/s")
-    run = _load_test(report, tree, "--soak-only", str(rate), "--soak-seconds", str(seconds))
+    run = _load_test(report, tree, *(_QUICK_SOAK if is_quick else _HOUR))
     _add(report, _of_soak(run), is_quick)
 
 

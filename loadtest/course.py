@@ -9,7 +9,7 @@ from loadtest.search import search
 
 _DRAIN_S = 25.0
 """After a step the next one begins with nothing in flight: so long an answer may take before it counts as lost."""
-_SOAK_PART, _OVERLOAD_PART, _RECOVERY_PART = 0.8, 1.5, 0.5
+_OVERLOAD_PART, _RECOVERY_PART = 1.5, 0.5
 
 RunStep = Callable[..., dict[str, Any]]
 """(kind, rate, seconds, drain_s=…) → step"""
@@ -39,7 +39,7 @@ class Course:
             return
         rate = self._find_knee()
         if options.soak_seconds:
-            self._step("soak", rate * _SOAK_PART, options.soak_seconds)
+            self._step("soak", rate * options.soak_part, options.soak_seconds)
         if options.overload_seconds:
             # Recovery begins with all that the overload has left behind.
             drain_s = 0.0 if options.recovery_seconds else _DRAIN_S

@@ -107,9 +107,8 @@ def _add_course(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-rate", type=_positive, default=1_000_000.0, help="Try no rate above this one.")
     group.add_argument("--bisections", type=_count, default=4, help="Steps of the search. Default: %(default)s.")
     group.add_argument("--warmup-seconds", type=_seconds, default=3.0, help="Before, uncounted. Default: %(default)s.")
-    group.add_argument(
-        "--soak-seconds", type=_seconds, default=60.0, help="At 80 %% of the knee. Default: %(default)s."
-    )
+    group.add_argument("--soak-seconds", type=_seconds, default=60.0, help="Length of the soak. Default: %(default)s.")
+    group.add_argument("--soak-part", type=_positive, default=0.8, help="Of the knee. Default: %(default)s.")
     group.add_argument("--overload-seconds", type=_seconds, default=30.0, help="At 150 %%. Default: %(default)s.")
     group.add_argument("--recovery-seconds", type=_seconds, default=15.0, help="At 50 %%. Default: %(default)s.")
     group.add_argument(

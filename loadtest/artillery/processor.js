@@ -105,7 +105,7 @@ function newOrder() {
   };
 }
 
-// A virtual user cancels a third of what it placed while it places, and the rest at its end.
+// One in three requests of a virtual user cancels one of its orders; at its end it cancels the rest.
 function nextRequest(vars) {
   if (vars.open.length > 0 && crypto.randomInt(3) === 0) return cancelRequest(vars);
   return { method: "order.place", params: newOrder() };

@@ -134,6 +134,7 @@ def test_a_load_test_that_could_not_be_carried_out_is_no_result(
 
 
 def test_an_hour_at_half_of_the_knee(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report()
     asked: list[tuple[str, ...]] = []
 
     def load_test(_: Report, __: Path, *options: str) -> dict[str, Any]:
@@ -143,9 +144,10 @@ def test_an_hour_at_half_of_the_knee(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "_load_test", load_test)
     monkeypatch.setattr(load, "_is_possible", lambda *_: True)
 
-    load.measure_soak(Report(), Path("/tree"), lambda _: None, is_quick=False)
+    load.measure_soak(report, Path("/tree"), is_quick=False)
 
-    assert asked[1] == ("--soak-only", "250.0", "--soak-seconds", "3600")
+    assert asked == [("--soak-part", "0.5", "--soak-seconds", "3600", "--overload-seconds", "0")]
+    assert [figure.name for figure in report.figures] == ["p99 at 250 requests/s"]
 
 
 def test_a_quick_look_has_no_ratios_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:

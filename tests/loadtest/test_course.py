@@ -18,6 +18,7 @@ OPTIONS = {
     "overload_seconds": 30.0,
     "recovery_seconds": 15.0,
     "soak_only": None,
+    "soak_part": 0.8,
 }
 
 
@@ -67,6 +68,12 @@ def test_after_the_knee_come_80_then_150_and_50_percent_of_it() -> None:
     assert (course.knee["rate"], course.knee["broke"], course.knee["limited_by"]) == (200.0, 400.0, "web")
     assert course.recovery_s == 0.0
     assert [step["kind"] for step in course.steps] == ["ramp", "ramp", "ramp", "soak", "overload", "recovery"]
+
+
+def test_a_soak_may_be_at_another_part_of_the_knee() -> None:
+    _, exchange = walk(250, soak_part=0.5, overload_seconds=0)
+
+    assert exchange.asked[-1] == ("soak", 100.0, 60.0, 25.0)
 
 
 @pytest.mark.parametrize(
