@@ -143,7 +143,11 @@ def measure(names: Collection[str], arguments: argparse.Namespace, folder: Path)
 def _noted(report: Report, name: str) -> Iterator[None]:
     tell(name)
     before = len(report.figures)
-    yield
+    try:
+        yield
+    except RunFailed as error:
+        # What else was measured, in hours maybe, is told all the same.
+        report.wrong.append(f"{name}: a run failed: {error}")
     report.origins |= {guard.key(figure): name for figure in report.figures[before:]}
 
 

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -33,8 +33,8 @@ _BEYOND = (
 )  # fmt: skip
 _HOUR = ("--soak-part", "0.5", "--soak-seconds", str(SOAK_S), "--overload-seconds", "0")
 _QUICK_SOAK = ("--soak-only", "20", "--soak-seconds", "8")
-_REST_S_MAX = 3_600
-"""What a load test takes at most, its soak not counted."""
+SECONDS_MAX = SOAK_S + 3_600
+"""What a load test takes at most."""
 Result = dict[str, Any]
 Tell = Callable[[str], None]
 
@@ -86,15 +86,29 @@ def _load_test(report: Report, tree: Path, *options: str) -> Result:
         file = Path(name) / "result.json"
         command = [sys.executable, "-m", "launcher.manage", "--data", str(Path(name) / "data"), "loadtest"]
         command += ["--database", "postgresql", "--seed", _SEED, "--json", str(file), *options]
-        ended = subprocess.run(
-            command, cwd=tree, env=trees.environment(tree), check=False, text=True, capture_output=True,
-            timeout=_REST_S_MAX + SOAK_S,
-        )  # fmt: skip
-        if ended.returncode not in (0, 1) or not file.exists():
-            raise RunFailed(f"loadtest: {(ended.stderr or ended.stdout).strip()[-2000:]}")
+        code, said = _run(command, tree)
+        if code not in (0, 1) or not file.exists():
+            raise RunFailed(f"loadtest: {said.strip()[-2000:]}")
         result: Result = json.loads(file.read_text())
     report.wrong += [f"loadtest {' '.join(options)}: {fault}" for fault in _faults(result)]
     return result
+
+
+def _run(command: Sequence[str], tree: Path) -> tuple[int, str]:
+    """Run a load test to its end; return its status and what it said. Raises RunFailed if it takes too long."""
+    with subprocess.Popen(
+        command, cwd=tree, env=trees.environment(tree), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"loadtest: it did not end in {SECONDS_MAX:,} s") from None
+        finally:
+            if process.poll() is None:
+                # It ends what it has started, which a process that is killed cannot.
+                process.terminate()
+                process.communicate()
+    return process.returncode, errors or output
 
 
 def _faults(result: Result) -> list[str]:

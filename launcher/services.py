@@ -26,8 +26,12 @@ _MNEMONIC = "test test test test test test test test test test test junk"
 """Everybody knows it: its coins are worth nothing, and anvil gives them to its first accounts."""
 STATES_KEPT = 80
 """Of so many of the last blocks anvil can tell balances; wallets/deposits/unexplained.py asks for 64 at most."""
-_PAUSE_PER_COPY = 50
+_PAUSE_PER_COPY = 20
 """Keeping anvil's state takes one part in so many of the launcher's time."""
+_DUMP_TIMEOUT_S = 2.0
+"""So long the supervisor waits for it; all else waits with it."""
+_DUMP_AGAIN_S = 30.0
+"""After no answer."""
 _NEVER_S = 365 * 86_400
 
 
@@ -198,6 +202,7 @@ class Anvil:
         self._port = port
         self._chain_id = chain_id
         self._rpc = JsonRpc(self.url)
+        self._dumps = JsonRpc(self.url, timeout_s=_DUMP_TIMEOUT_S)
         self._state = folder / "state.json"
         self._whole = folder / "state.whole.json"
         self._fresh = folder / "state.whole.new"
@@ -211,8 +216,7 @@ class Anvil:
             self._state.unlink(missing_ok=True)
         elif last is not self._state:
             # By way of another name: on a full disk the copy fails, and must not leave an empty chain behind.
-            shutil.copyfile(last, self._fresh)
-            self._fresh.replace(self._state)
+            self._write(last.read_bytes(), self._state)
         cache = self._folder / "cache"
         shutil.rmtree(cache, ignore_errors=True)
         return [
@@ -241,29 +245,34 @@ class Anvil:
 
     def tick(self) -> None:
         """Keep the state, unless what is kept is too fresh for what it has cost."""
-        if time.monotonic() < self._copy_from_s:
-            return
         began_s = time.monotonic()
-        self._keep()
+        if began_s < self._copy_from_s:
+            return
+        self._copy_from_s = began_s + _DUMP_AGAIN_S
+        try:
+            packed = bytes.fromhex(self._dumps.call("anvil_dumpState").removeprefix("0x"))
+        except (ChainUnavailable, ChainRefused):
+            return  # it begins, or is busy
+        self._write(gzip.decompress(packed), self._whole)
         now_s = time.monotonic()
         self._copy_from_s = now_s + (now_s - began_s) * _PAUSE_PER_COPY
 
-    def _keep(self) -> None:
+    def _write(self, state: bytes, target: Path) -> None:
+        """Put a state into its place in one step."""
         try:
-            packed = bytes.fromhex(self._rpc.call("anvil_dumpState").removeprefix("0x"))
-        except (ChainUnavailable, ChainRefused):
-            return  # it begins, or is busy: the next time is soon enough
-        try:
-            self._fresh.write_bytes(gzip.decompress(packed))
+            with self._fresh.open("wb") as file:
+                file.write(state)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError:
-            self._fresh.unlink(missing_ok=True)  # anvil itself needs what room there is
+            self._fresh.unlink(missing_ok=True)  # the databases need what room there is
             raise
-        self._fresh.replace(self._whole)
+        self._fresh.replace(target)
 
     def _last_whole(self) -> Path | None:
-        there = [path for path in (self._state, self._whole) if path.exists()]
-        there.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        return next((path for path in there if _is_whole(path)), None)
+        """Return the file with the longest chain. How old files are says nothing once a folder was copied."""
+        whole = [path for path in (self._state, self._whole) if _blocks(path) >= 0]
+        return max(whole, key=_blocks, default=None)
 
     def ended(self, code: int) -> None:
         """Do nothing."""
@@ -296,9 +305,9 @@ def write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _is_whole(path: Path) -> bool:
+def _blocks(path: Path) -> int:
+    """Return how many blocks a state of anvil has, -1 if it is not whole or not there."""
     try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
+        return len(json.loads(path.read_bytes()).get("blocks", ()))
+    except (FileNotFoundError, ValueError):
+        return -1

@@ -1,13 +1,14 @@
 """What load tests found becomes figures; what is not kept, or missing in the market data, is wrong."""
 
 import json
-import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import __main__ as command
 from bench import load
 from bench.report import Figure, Report
 from bench.rounds import RunFailed
@@ -97,19 +98,19 @@ class Command:
         self.result, self.code = result, code
         self.words: list[str] = []
 
-    def run(self, words: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+    def run(self, words: list[str], tree: Path) -> tuple[int, str]:
         self.words = words
         if self.result is not None:
             Path(words[words.index("--json") + 1]).write_text(json.dumps(self.result))
-        return subprocess.CompletedProcess(words, self.code, "", "what was said")
+        return self.code, "what was said"
 
 
 def result_of(monkeypatch: pytest.MonkeyPatch, result: dict[str, Any] | None, code: int) -> list[str]:
     """Let a load test end so, and return what is wrong then."""
-    command, report = Command(result, code), Report()
-    monkeypatch.setattr(load.subprocess, "run", command.run)
+    program, report = Command(result, code), Report()
+    monkeypatch.setattr(load, "_run", program.run)
     assert load._load_test(report, Path("/tree"), "--quick") == json.loads(json.dumps(result))
-    assert command.words[-1] == "--quick"
+    assert program.words[-1] == "--quick"
     return report.wrong
 
 
@@ -131,6 +132,32 @@ def test_a_load_test_that_could_not_be_carried_out_is_no_result(
 ) -> None:
     with pytest.raises(RunFailed, match="what was said"):
         result_of(monkeypatch, result, code)
+
+
+def test_a_load_test_that_takes_too_long_may_end_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "SECONDS_MAX", 3)
+    program = (
+        "import signal, sys, time\n"
+        "def end(*_): open(sys.argv[1], 'w').close(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "while True: time.sleep(1)\n"
+    )
+
+    with pytest.raises(RunFailed, match="did not end in 3 s"):
+        load._run([sys.executable, "-c", program, str(tmp_path / "ended")], tmp_path)
+
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_run_that_failed_does_not_take_the_other_figures_with_it() -> None:
+    report = Report()
+
+    with command._noted(report, "knee"):
+        raise RunFailed("no server")
+
+    assert report.wrong == ["knee: a run failed: no server"]
 
 
 def test_an_hour_at_half_of_the_knee(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def test_anvil_starts_from_the_last_whole_state(tmp_path: Path, node_programs: P
         node.call("evm_mine")
     assert whole.exists()
 
-    # What it wrote when it ended is newer than what was kept before.
+    # What it wrote when it ended has more than what was kept before, whichever of them a backup has copied last.
+    os.utime(whole)
     with running(service, tmp_path):
         assert node.call("eth_blockNumber") == "0x2"
 
@@ -142,26 +144,49 @@ def test_the_state_of_anvil_does_not_grow_by_all_accounts_with_each_block(tmp_pa
 
 def test_a_large_state_is_kept_the_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Anvil(tmp_path, tmp_path / "anvil", port=1)
-    clock = iter([10.0, 10.0, 12.0, 111.9, 112.0, 112.0, 112.1])
+    clock = iter([10.0, 12.0, 51.9, 52.0, 52.1])
     states = iter([b"1", b"3"])
     monkeypatch.setattr(services.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(service._rpc, "call", lambda method: "0x" + gzip.compress(next(states)).hex())
+    monkeypatch.setattr(service._dumps, "call", lambda method: "0x" + gzip.compress(next(states)).hex())
 
     kept = []
     for _ in range(3):
-        service.tick()  # the first one takes 2 s, so that the next one is due after 100
+        service.tick()  # the first one takes 2 s, so that the next one is due after 40
         kept.append((tmp_path / "state.whole.json").read_text())
 
     assert kept == ["1", "1", "3"]
 
 
-def test_an_anvil_that_does_not_answer_keeps_what_there_is(tmp_path: Path) -> None:
-    service = Anvil(tmp_path, tmp_path / "anvil", port=1)
-    (tmp_path / "state.whole.json").write_text("1")
+def test_an_anvil_that_does_not_answer_stops_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_DUMP_TIMEOUT_S", 0.2)
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = Anvil(tmp_path, tmp_path / "anvil", port=silent.getsockname()[1])
+        monkeypatch.setattr(
+            service._dumps, "call", lambda method, call=service._dumps.call: (asked.append(1), call(method))
+        )
+        (tmp_path / "state.whole.json").write_text("1")
+        clock = iter([10.0, 39.9, 40.0])
+        monkeypatch.setattr(services.time, "monotonic", lambda: next(clock))
+
+        counts = []
+        for _ in range(3):
+            service.tick()
+            counts.append(len(asked))
+
+    assert counts == [1, 1, 2]
+    assert (tmp_path / "state.whole.json").read_text() == "1"
+
+
+def test_what_is_kept_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, whole, seen = Anvil(tmp_path, tmp_path / "anvil", port=1), tmp_path / "state.whole.json", []
+    monkeypatch.setattr(service._dumps, "call", lambda method: "0x" + gzip.compress(b"{}").hex())
+    monkeypatch.setattr(services.os, "fsync", lambda file: seen.append((os.fstat(file).st_size, whole.exists())))
 
     service.tick()
 
-    assert (tmp_path / "state.whole.json").read_text() == "1"
+    assert seen == [(2, False)]
+    assert whole.read_text() == "{}"
 
 
 def test_a_service_that_ends_at_once_tells_why(tmp_path: Path, node_programs: Path) -> None:
