@@ -26,7 +26,7 @@ _MNEMONIC = "test test test test test test test test test test test junk"
 """Everybody knows it: its coins are worth nothing, and anvil gives them to its first accounts."""
 STATES_KEPT = 80
 """Of so many of the last blocks anvil can tell balances; wallets/deposits/unexplained.py asks for 64 at most."""
-_PAUSE_PER_COPY = 20
+_PAUSE_PER_COPY = 50
 """Keeping anvil's state takes one part in so many of the launcher's time."""
 _DUMP_TIMEOUT_S = 2.0
 """So long the supervisor waits for it; all else waits with it."""
@@ -207,9 +207,12 @@ class Anvil:
         self._whole = folder / "state.whole.json"
         self._fresh = folder / "state.whole.new"
         self._copy_from_s = 0.0
+        self._kept = ""
+        """The block up to which the chain is kept."""
 
     def command(self) -> list[str]:
         """Put the last whole state in its place and return the command line."""
+        self._kept = ""
         self._folder.mkdir(parents=True, exist_ok=True)
         last = self._last_whole()
         if last is None:
@@ -244,16 +247,19 @@ class Anvil:
             return False
 
     def tick(self) -> None:
-        """Keep the state, unless what is kept is too fresh for what it has cost."""
+        """Keep the state, unless the chain is no longer than before, or what is kept too fresh for what it has cost."""
         began_s = time.monotonic()
         if began_s < self._copy_from_s:
             return
         self._copy_from_s = began_s + _DUMP_AGAIN_S
         try:
-            packed = bytes.fromhex(self._dumps.call("anvil_dumpState").removeprefix("0x"))
+            height = self._dumps.call("eth_blockNumber")
+            packed = self._dumps.call("anvil_dumpState") if height != self._kept else ""
         except (ChainUnavailable, ChainRefused):
             return  # it begins, or is busy
-        self._write(gzip.decompress(packed), self._whole)
+        if packed:
+            self._write(gzip.decompress(bytes.fromhex(packed.removeprefix("0x"))), self._whole)
+            self._kept = height
         now_s = time.monotonic()
         self._copy_from_s = now_s + (now_s - began_s) * _PAUSE_PER_COPY
 

@@ -16,7 +16,7 @@ BACKOFF_S_MAX = 30.0
 STEADY_S = 60.0
 """A child that ran for so long is well: the next time it dies it is started again at once."""
 
-TICK_S = 5.0
+TICK_S = 1.0
 _POLL_S = 0.1
 _STARTS_MAX = 3
 """During start-up: a child that dies so often before it is ready will not get ready."""

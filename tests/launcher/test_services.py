@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,19 +143,49 @@ def test_the_state_of_anvil_does_not_grow_by_all_accounts_with_each_block(tmp_pa
             assert int(node.call("eth_getBalance", rich, hex(3 * STATES_KEPT - depth)), 16) > 0
 
 
+def answers(*states: bytes) -> Callable[[str], str]:
+    """Return an anvil that has one of these states after the other, each with a block more."""
+    waiting = [(hex(number), "0x" + gzip.compress(state).hex()) for number, state in enumerate(states)]
+
+    def call(method: str) -> str:
+        height, state = waiting[0]
+        if method == "eth_blockNumber":
+            return height
+        assert method == "anvil_dumpState"
+        waiting.pop(0)
+        return state
+
+    return call
+
+
 def test_a_large_state_is_kept_the_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Anvil(tmp_path, tmp_path / "anvil", port=1)
-    clock = iter([10.0, 12.0, 51.9, 52.0, 52.1])
-    states = iter([b"1", b"3"])
+    clock = iter([10.0, 12.0, 111.9, 112.0, 112.1])
     monkeypatch.setattr(services.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(service._dumps, "call", lambda method: "0x" + gzip.compress(next(states)).hex())
+    monkeypatch.setattr(service._dumps, "call", answers(b"1", b"3"))
 
     kept = []
     for _ in range(3):
-        service.tick()  # the first one takes 2 s, so that the next one is due after 40
+        service.tick()  # the first one takes 2 s, so that the next one is due after 100
         kept.append((tmp_path / "state.whole.json").read_text())
 
     assert kept == ["1", "1", "3"]
+
+
+def test_a_chain_that_does_not_grow_is_not_written_again(tmp_path: Path, node_programs: Path) -> None:
+    service = Anvil(tmp_path / "ethereum", node_programs / "anvil", port=free_port())
+    whole, node = tmp_path / "ethereum/state.whole.json", JsonRpc(service.url)
+    with running(service, tmp_path):
+        service.tick()
+        whole.unlink()
+        service._copy_from_s = 0.0
+        service.tick()
+        assert not whole.exists()
+
+        node.call("evm_mine")
+        service._copy_from_s = 0.0
+        service.tick()
+        assert holds_block_one(whole)
 
 
 def test_an_anvil_that_does_not_answer_stops_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +211,7 @@ def test_an_anvil_that_does_not_answer_stops_nobody_for_long(tmp_path: Path, mon
 
 def test_what_is_kept_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service, whole, seen = Anvil(tmp_path, tmp_path / "anvil", port=1), tmp_path / "state.whole.json", []
-    monkeypatch.setattr(service._dumps, "call", lambda method: "0x" + gzip.compress(b"{}").hex())
+    monkeypatch.setattr(service._dumps, "call", answers(b"{}"))
     monkeypatch.setattr(services.os, "fsync", lambda file: seen.append((os.fstat(file).st_size, whole.exists())))
 
     service.tick()

@@ -18,7 +18,7 @@ from loadtest.markets import MARKETS
 from loadtest.messages import Run, Second, Setup, Times, User
 from loadtest.mix import parse_mix
 from loadtest.steps import add
-from tests.loadtest.fake_exchange import FakeExchange, accept, refuse
+from tests.loadtest.fake_exchange import Answer, FakeExchange, accept, refuse
 
 Start = Callable[..., "Child[Second]"]
 
@@ -159,8 +159,9 @@ def test_everything_else_is_an_error(start: Start, code: int) -> None:
     assert (whole.refused, whole.errors, whole.acked) == ({}, {str(code): whole.sent}, 0)
 
 
-def test_what_is_acknowledged_after_it_was_given_up_must_be_kept_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("answer", [accept, refuse(-1008)], ids=["acknowledged", "refused"])
+def test_what_is_answered_after_it_was_given_up_is_written_down_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
     told: list[Second] = []
     monkeypatch.setattr("loadtest.generator.LOST_AFTER_S", 0.2)
@@ -178,14 +179,14 @@ def test_what_is_acknowledged_after_it_was_given_up_must_be_kept_too(
             await generator.run(Run(100, 2, 10, 2))
             await generator.close()
 
-    with FakeExchange(stall=(0, 1.0)) as mex:
+    with FakeExchange(answer, stall=(0, 1.0)) as mex:
         asyncio.run(course(mex))
 
     whole = Second(t=0)
     for second in told:
         add(whole, second)
     assert set(whole.errors) == {"no answer"}
-    assert whole.acked + whole.errors["no answer"] == whole.sent
+    assert whole.acked + sum(whole.refused.values()) + whole.errors["no answer"] == whole.sent
     assert len(list(read_acks(path))) == len(mex.requests) == whole.sent
 
 

@@ -30,6 +30,7 @@ from trading.gateway import pipes
 from trading.models import EngineState
 from trading.runtime import loop
 from trading.runtime.bulkhead import find_fault
+from trading.runtime.inbox import Intake
 from trading.runtime.lease import LeaseLost
 from trading.runtime.loop import Engine
 
@@ -246,6 +247,22 @@ def test_the_states_before_are_not_kept_for_ever(engine: Engine, monkeypatch: py
         gc.enable()
 
     assert kept == [before] != [0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_engine_that_is_replaced_meanwhile_does_not_blame_an_entry(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its successor has written makes no sense to it."""
+
+    def be_replaced(intake: Intake) -> None:
+        EngineState.objects.update(epoch=F("epoch") + 1)
+        raise AssertionError("a hold was not restored")
+
+    monkeypatch.setattr(engine, "_prepare", be_replaced)
+
+    with pytest.raises(LeaseLost):
+        engine._take_alone(Intake("1-0", [Parcel("test", [Request(1, ReleaseHold("none"))])]), lambda: False)
 
 
 @pytest.mark.django_db(transaction=True)
